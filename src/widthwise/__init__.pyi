@@ -1,0 +1,2 @@
+from . import activations as activations
+from . import studies as studies
