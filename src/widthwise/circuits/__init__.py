@@ -1,0 +1,10 @@
+"""Circuits: random reversible ones, and how often they have a property no chance would give."""
+
+from widthwise.circuits.reversible import ReversibleCircuit as ReversibleCircuit
+from widthwise.circuits.reversible import apply as apply
+from widthwise.circuits.reversible import count_violations as count_violations
+from widthwise.circuits.reversible import independent_probability as independent_probability
+from widthwise.circuits.reversible import measure_property as measure_property
+from widthwise.circuits.reversible import permutation_probability as permutation_probability
+from widthwise.circuits.reversible import random_reversible as random_reversible
+from widthwise.circuits.reversible import special_inputs as special_inputs

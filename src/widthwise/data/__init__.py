@@ -1,0 +1,8 @@
+"""Inputs: real images in their published formats, a small shipped subset, and the hypercube."""
+
+from widthwise.data.images import Images as Images
+from widthwise.data.images import fashion_mnist as fashion_mnist
+from widthwise.data.images import fashion_mnist_subset as fashion_mnist_subset
+from widthwise.data.images import mnist as mnist
+from widthwise.data.inputs import as_unit_inputs as as_unit_inputs
+from widthwise.data.inputs import hypercube as hypercube

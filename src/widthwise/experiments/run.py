@@ -1,0 +1,174 @@
+"""The run: one file with parameters, prediction, measurement, claims and provenance."""
+
+import dataclasses
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import xarray as xr
+
+from widthwise.experiments.claim import JudgedClaim
+from widthwise.experiments.parameters import Parameter, nearest
+from widthwise.experiments.reference import Reference
+from widthwise.experiments.store import DamagedFile, read_tree, write_tree
+from widthwise.plotting import Picture
+
+SCHEMA = 1
+FILE = "run.nc"
+MANIFEST = "study.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run; it can be read, tabulated and reported without the study that made it.
+
+    Attributes
+    ----------
+    study, question, reference
+        The name of the study, what it answers, and the work it executes.
+    parameters, described
+        The values in plain form, and the table of parameters in words.
+    identity
+        The hash of name, parameters, precision and revision.
+    claims
+        With their verdicts.
+    prediction, measurement
+        Trees with one node per part of the study.
+    seconds
+        Wall time from start to finish; of the last start, if the run was interrupted.
+    provenance
+        Versions, device, precision, seed, times, and ``command``, which reproduces the run.
+    warnings
+        What a reader must know, such as values that are not finite.
+    path
+        The file.
+    """
+
+    study: str
+    question: str
+    reference: Reference
+    parameters: Mapping[str, Any]
+    described: tuple[Parameter, ...]
+    identity: str
+    claims: tuple[JudgedClaim, ...]
+    prediction: xr.DataTree
+    measurement: xr.DataTree
+    seconds: float
+    provenance: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    path: Path
+
+    @property
+    def failed(self) -> bool:
+        """Whether any claim fails."""
+        return any(claim.verdict == "fails" for claim in self.claims)
+
+    def figures(self) -> list[Picture]:
+        """Draw the pictures of the study from the stored numbers.
+
+        Raises
+        ------
+        ValueError
+            If the study cannot be imported, or has changed since.
+        """
+        module, _, name = self.provenance["class"].partition(":")
+        try:
+            cls = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            raise ValueError(
+                f"{self.path} was made by {module}:{name}, which cannot be imported here"
+            ) from None
+        if cls.revision != self.provenance["revision"]:
+            raise ValueError(
+                f"{self.path} was made by revision {self.provenance['revision']} of {self.study}, "
+                f"this is revision {cls.revision}: run it again"
+            )
+        with jax.enable_x64(True):
+            study = cls.from_parameters(self.parameters)
+            return study.figures(self.prediction, self.measurement)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``widthwise run --json`` prints, as plain values."""
+        return {
+            "study": self.study,
+            "parameters": dict(self.parameters),
+            "seconds": self.seconds,
+            "run": str(self.path),
+            "claims": [claim.to_json() for claim in self.claims],
+            "warnings": list(self.warnings),
+        }
+
+    def save(self) -> None:
+        """Write the file ``path``: it appears whole or not at all."""
+        kept = {
+            "schema": SCHEMA,
+            "study": self.study,
+            "question": self.question,
+            "reference": dataclasses.asdict(self.reference),
+            "parameters": dict(self.parameters),
+            "described": [dataclasses.asdict(row) for row in self.described],
+            "identity": self.identity,
+            "claims": [claim.to_json() for claim in self.claims],
+            "seconds": self.seconds,
+            "provenance": dict(self.provenance),
+            "warnings": list(self.warnings),
+        }
+        tree = xr.DataTree(
+            children={"prediction": self.prediction, "measurement": self.measurement}
+        )
+        tree.attrs["widthwise"] = json.dumps(kept)
+        write_tree(tree, self.path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Run":
+        """Read a run from its file or its folder.
+
+        Raises
+        ------
+        ValueError
+            In one line, if the run is unfinished, damaged, or of another version.
+        """
+        path = _file_of(Path(path))
+        try:
+            tree = read_tree(path)
+        except DamagedFile as error:
+            raise DamagedFile(f"{error}: run the study again") from None
+        if "widthwise" not in tree.attrs:
+            raise ValueError(f"{path} is no run of widthwise")
+        kept = json.loads(tree.attrs["widthwise"])
+        if kept.pop("schema") != SCHEMA:
+            raise ValueError(f"{path} was written by another version of widthwise: run it again")
+        reference = kept.pop("reference")
+        reference["authors"] = tuple(reference["authors"])
+        return cls(
+            reference=Reference(**reference),
+            described=tuple(Parameter(**row) for row in kept.pop("described")),
+            claims=tuple(JudgedClaim.from_json(values) for values in kept.pop("claims")),
+            warnings=tuple(kept.pop("warnings")),
+            prediction=_detached(tree, "prediction"),
+            measurement=_detached(tree, "measurement"),
+            path=path,
+            **kept,
+        )
+
+
+def _file_of(path: Path) -> Path:
+    if path.is_dir():
+        file = path / FILE
+        if file.exists():
+            return file
+        if (path / MANIFEST).exists():
+            raise ValueError(f"{path} is an unfinished run: the command that started it resumes it")
+        raise ValueError(f"{path} holds no run: expected the file {FILE}")
+    if not path.exists():
+        siblings = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ValueError(f"{path} does not exist{nearest(path.name, siblings)}")
+    return path
+
+
+def _detached(tree: xr.DataTree, name: str) -> xr.DataTree:
+    return tree.children[name].copy() if name in tree.children else xr.DataTree()

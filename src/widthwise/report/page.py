@@ -1,0 +1,234 @@
+"""One run as one HTML file: it opens offline and asks the network for nothing."""
+
+import base64
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import os
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from widthwise.experiments import Run
+from widthwise.experiments.parameters import value_in_words
+from widthwise.experiments.store import write_text
+from widthwise.plotting import Picture, svg
+from widthwise.report import claims as claim_rows
+from widthwise.report.tables import Download, claims_csv, download, summaries
+from widthwise.report.wording import duration, label
+
+WIDE = 600
+"""Figures wider than this many CSS pixels take the whole row."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FigureCard:
+    """A picture as the page shows it."""
+
+    anchor: str
+    title: str
+    caption: str
+    svg: str
+    natural_width: int
+    csv: Download
+
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the whole row."""
+        return self.natural_width > WIDE
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterRow:
+    """A parameter with its value in this run."""
+
+    name: str
+    value: str
+    default: str
+    accepted: str
+    help: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the run departs from the default."""
+        return self.value != self.default
+
+
+def write_page(run: Run, path: str | Path | None = None) -> Path:
+    """Write the report page of a run; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    path
+        The HTML file, by default ``report.html`` beside the run file.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    path = run.path.with_name("report.html") if path is None else Path(path)
+    write_text(render(run, folder=path.parent), path)
+    return path
+
+
+def render(run: Run, *, folder: Path | None = None) -> str:
+    """Return the report page of a run as HTML.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    folder
+        Where the page will lie, by default beside the run file: it names the file from there.
+    """
+    script = _asset("page.js")
+    tables, omitted = summaries(run)
+    netcdf = Path(os.path.relpath(run.path, folder or run.path.parent)).as_posix()
+    return _template().render(
+        css=_asset("page.css"),
+        script=script,
+        script_hash=_hash(script),
+        version=importlib.metadata.version("widthwise"),
+        name=run.study,
+        title=label(run.study),
+        question=run.question,
+        reference=run.reference,
+        bibtex=run.reference.bibtex(),
+        headline=claim_rows.headline(run.claims),
+        tally=claim_rows.tally(run.claims),
+        claims=claim_rows.rows(run.claims),
+        claims_csv=download(f"{run.study}-claims.csv", claims_csv(run.claims)),
+        warnings=run.warnings,
+        facts=_facts(run),
+        figures=_cards(run),
+        parameters=_parameters(run),
+        provenance=_provenance(run),
+        command=run.provenance["command"],
+        python=_python(run),
+        netcdf=netcdf,
+        opening=_opening(netcdf),
+        downloads=tables,
+        omitted=omitted,
+    )
+
+
+def _cards(run: Run) -> list[FigureCard]:
+    pictures = run.figures()
+    names = [picture.name for picture in pictures]
+    for name in set(names):
+        if names.count(name) > 1:
+            message = f"two pictures of {run.study} are named {name!r}: give each its own name."
+            raise ValueError(message)
+    return [_card(picture, run.study) for picture in pictures]
+
+
+def _card(picture: Picture, study: str) -> FigureCard:
+    drawing = svg(picture, prefix=f"figure-{picture.name}")
+    found = re.search(r'viewBox="0 0 ([\d.]+)', drawing)
+    return FigureCard(
+        anchor=f"figure-{picture.name}",
+        title=picture.title,
+        caption=picture.caption,
+        svg=drawing,
+        natural_width=round(float(found[1]) * 4 / 3) if found else WIDE,
+        csv=download(f"{study}-{picture.name}.csv", picture.csv()),
+    )
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    origin = run.provenance
+    return [
+        ("Computing time", duration(run.seconds)),
+        ("Finished", str(origin["finished"]).replace("T", " ").replace("+00:00", " UTC")),
+        ("Device", str(origin["device"])),
+        ("Seed", str(run.parameters["seed"])),
+        ("Identity", run.identity),
+    ]
+
+
+def _parameters(run: Run) -> list[ParameterRow]:
+    return [
+        ParameterRow(
+            name=row.name,
+            value=value_in_words(run.parameters[row.name]),
+            default=row.default,
+            accepted=", ".join(filter(None, (row.type, row.range))),
+            help=row.help,
+        )
+        for row in run.described
+    ]
+
+
+def _provenance(run: Run) -> list[tuple[str, str]]:
+    """Return what is known of the run's origin, except what the page says elsewhere."""
+    rows = []
+    for name, value in run.provenance.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key} {item}" for key, item in value.items())
+        elif name.endswith("_seconds"):
+            name, value = name.replace("_seconds", "_time"), duration(float(value))
+        if name != "command" and value is not None:
+            rows.append((label(name), str(value)))
+    return rows
+
+
+def _python(run: Run) -> str:
+    """Return the lines of Python that make the same run."""
+    module, _, name = run.provenance["class"].partition(":")
+    given = [
+        f"{row.name}={_literal(run.parameters[row.name])}"
+        for row in _parameters(run)
+        if row.changed
+    ]
+    return (
+        f"from {module} import {name}\n\n"
+        f"study = {name}({', '.join(given)})\n"
+        'run = study.run("runs")\n'
+        "run.claims, run.figures()"
+    )
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        inner = ", ".join(_literal(item) for item in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return repr(value)
+
+
+def _opening(netcdf: str) -> str:
+    return (
+        "from widthwise.experiments import Run\n"
+        f"run = Run.load({netcdf!r})\n\n"
+        "# or without Widthwise:\n"
+        "import xarray as xr\n"
+        f'tree = xr.open_datatree({netcdf!r}, engine="h5netcdf")'
+    )
+
+
+def _hash(script: str) -> str:
+    """Return the digest by which the page's content policy knows its own script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+def _asset(name: str) -> str:
+    return (resources.files("widthwise.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("widthwise.report", "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")

@@ -1,0 +1,104 @@
+"""Numbers of a run as comma-separated text that the page carries inside itself."""
+
+import base64
+import csv
+import dataclasses
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+
+from widthwise.experiments import JudgedClaim, Run
+
+LIMIT = 1_000_000
+"""Longest table, in characters, that the page carries; longer ones stay in the netCDF file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Download:
+    """A file that the page carries as a link."""
+
+    filename: str
+    href: str
+    note: str = ""
+
+
+def download(filename: str, text: str, note: str = "") -> Download:
+    """Return text as a link that saves it."""
+    content = base64.b64encode(text.encode()).decode()
+    return Download(filename, f"data:text/csv;charset=utf-8;base64,{content}", note)
+
+
+def claims_csv(claims: Sequence[JudgedClaim]) -> str:
+    """Return the claims with all their digits."""
+    names = [field.name for field in dataclasses.fields(JudgedClaim)]
+    rows = ([getattr(claim, name) for name in names] + [claim.z] for claim in claims)
+    return _csv([*names, "z"], rows)
+
+
+def summaries(run: Run) -> tuple[list[Download], list[str]]:
+    """Return the tables of a run, one per part and side, and what was too long to include."""
+    found, omitted = [], []
+    sides = (
+        ("prediction", run.prediction, "what theory says"),
+        ("measurement", run.measurement, "mean, standard error and count over the members"),
+    )
+    for side, tree, note in sides:
+        for node in tree.subtree:
+            dataset = node.to_dataset(inherit=False)
+            if not dataset.data_vars:
+                continue
+            part = node.path.strip("/").replace("/", "-") or "all"
+            name = f"{run.study}-{side}-{part}.csv"
+            size = sum(variable.size for variable in dataset.data_vars.values())
+            text = "" if size > 100 * LIMIT else summary_csv(dataset)
+            if text and len(text) <= LIMIT:
+                found.append(download(name, text, note))
+            else:
+                omitted.append(f"{name} would be too long for this page; the netCDF file has it.")
+    return found, omitted
+
+
+def summary_csv(dataset: xr.Dataset) -> str:
+    """Return a dataset as one long table.
+
+    One row for each number: the name of the variable, the coordinates of its place, then mean,
+    standard error and count over the members. Without members the mean is the number itself.
+    """
+    numeric = {
+        str(name): variable
+        for name, variable in dataset.data_vars.items()
+        if variable.dtype.kind in "biuf"
+    }
+    dims = [str(dim) for dim in dataset.dims if dim != "member"]
+    rows = (row for name, variable in numeric.items() for row in _long(name, variable, dims))
+    return _csv(["quantity", *dims, "mean", "standard_error", "count"], rows)
+
+
+def _long(name: str, variable: xr.DataArray, dims: Sequence[str]) -> Iterator[list[object]]:
+    columns = _over_members(variable) if "member" in variable.dims else [variable.astype(float)]
+    own = [str(dim) for dim in columns[0].dims]
+    labels = [columns[0][dim].values for dim in own]
+    blanks = [""] * (3 - len(columns))
+    for index in np.ndindex(columns[0].shape):
+        place = {dim: axis[i] for dim, axis, i in zip(own, labels, index, strict=True)}
+        numbers = [column.values[index] for column in columns]
+        yield [name, *(place.get(dim, "") for dim in dims), *numbers, *blanks]
+
+
+def _over_members(variable: xr.DataArray) -> list[xr.DataArray]:
+    """Return mean, standard error and count; what is not a number is left out of all three."""
+    values = variable.astype(float)
+    count = values.notnull().sum("member")
+    mean = values.sum("member") / count.where(count > 0)
+    squares = ((values - mean) ** 2).sum("member")
+    return [mean, (squares / (count - 1).where(count > 1) / count) ** 0.5, count]
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

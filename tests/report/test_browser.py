@@ -1,0 +1,186 @@
+"""The page in headless Chromium: what a reader sees, on a desk and on a phone."""
+
+import csv
+import io
+import os
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+pytest.importorskip("playwright")
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Download, Page, sync_playwright
+
+# The driver of the browser leaves its pipes to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+DESK, PHONE = (1280, 900), (390, 844)
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        message = f"no Chromium found under the names {', '.join(names)}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, page: Path, size=DESK, theme: Literal["light", "dark"] = "light"
+) -> Iterator[Page]:
+    """Open the page offline; any complaint of the browser or request to the network fails."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=theme, offline=True
+    )
+    tab = context.new_page()
+    found: list[str] = []
+    tab.on("console", lambda message: found.append(message.text))
+    tab.on("pageerror", lambda error: found.append(str(error)))
+    tab.on("request", lambda request: found.append(request.url) if is_remote(request.url) else None)
+    tab.goto(page.as_uri())
+    try:
+        yield tab
+        assert found == []
+    finally:
+        context.close()
+
+
+def is_remote(url: str) -> bool:
+    return not url.startswith(("file:", "data:", "blob:"))
+
+
+def saved(tab: Page, selector: str) -> tuple[str, str]:
+    """Click what downloads a file; return the name and the content."""
+    with tab.expect_download() as event:
+        tab.locator(selector).first.click()
+    download: Download = event.value
+    return download.suggested_filename, Path(download.path()).read_text(encoding="utf-8")
+
+
+def background(tab: Page) -> float:
+    """Mean red, green and blue of the page's background."""
+    colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    return float(np.mean([float(x) for x in re.findall(r"[\d.]+", colour)[:3]]))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_page_fits_and_is_accessible(browser, page, size, theme):
+    with opened(browser, page, size, theme) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert (background(tab) < 128) == (theme == "dark")
+        figures = tab.locator("figure svg[role=img]")
+        assert figures.count() == 3
+        assert all(figures.nth(i).is_visible() for i in range(3))
+        violations = Axe().run(tab).response["violations"]
+        grave = [
+            (v["id"], [node["html"][:120] for node in v["nodes"]])
+            for v in violations
+            if v["impact"] in {"serious", "critical"}
+        ]
+        assert grave == []
+
+
+def test_figures_take_the_colour_of_the_text(browser, page):
+    ink = {}
+    for theme in ("light", "dark"):
+        with opened(browser, page, theme=theme) as tab:
+            text = tab.locator("figure svg text").first
+            ink[theme] = text.evaluate("e => getComputedStyle(e).fill")
+            assert ink[theme] == tab.evaluate("getComputedStyle(document.body).color")
+    assert ink["light"] != ink["dark"]
+
+
+def test_theme_button_works_by_keyboard_and_is_remembered(browser, page):
+    with opened(browser, page) as tab:
+        button = tab.get_by_role("button", name="Dark theme")
+        assert button.get_attribute("aria-pressed") == "false"
+        button.focus()
+        tab.keyboard.press("Enter")
+        assert button.get_attribute("aria-pressed") == "true"
+        assert background(tab) < 128
+        tab.reload()
+        assert background(tab) < 128
+        tab.get_by_role("button", name="Dark theme").click()
+        assert background(tab) > 128
+
+
+def test_the_first_tab_stop_skips_to_the_results(browser, page):
+    with opened(browser, page) as tab:
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("document.activeElement.textContent") == "Skip to the results"
+        tab.keyboard.press("Enter")
+        assert tab.evaluate("document.activeElement.id") == "content"
+
+
+def test_wide_tables_scroll_by_keyboard_on_a_phone(browser, page):
+    with opened(browser, page, PHONE) as tab:
+        region = tab.get_by_role("region", name="Table of claims")
+        region.focus()
+        before = region.evaluate("e => e.scrollLeft")
+        tab.keyboard.press("ArrowRight")
+        tab.wait_for_function(
+            "before => document.activeElement.scrollLeft > before", arg=before, timeout=5000
+        )
+
+
+def test_downloads_carry_the_numbers(browser, page, run):
+    with opened(browser, page) as tab:
+        name, text = saved(tab, "#figure-variance a[download]")
+        assert name == "average-noise-variance.csv"
+        assert text == run.figures()[1].csv()
+        name, text = saved(tab, "#claims a[download]")
+        assert name == "average-noise-claims.csv"
+        assert [r["verdict"] for r in csv.DictReader(io.StringIO(text))] == [
+            claim.verdict for claim in run.claims
+        ]
+        name, text = saved(tab, "#data a[download$='measurement-variance.csv']")
+        assert text.startswith("quantity,width,mean,standard_error,count\nsquare,16,")
+
+
+def test_a_figure_is_saved_as_a_drawing_that_stands_alone(browser, page):
+    with opened(browser, page) as tab:
+        name, text = saved(tab, "#figure-maps [data-svg]")
+    assert name == "average-noise-maps.svg"
+    root = ET.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("width", "").endswith("pt")
+    assert root.get("color") == "#16191d"
+    assert "Three correlation maps" in text
+
+
+def test_copy_buttons_copy_or_select(browser, page, run):
+    with opened(browser, page) as tab:
+        tab.get_by_role("button", name="Copy “In a terminal”").click()
+        status = tab.get_by_role("status")
+        tab.wait_for_function("document.getElementById('status').textContent !== ''")
+        if status.text_content() != "Copied":
+            assert tab.evaluate("getSelection().toString()") == run.provenance["command"]
+
+
+def test_print_shows_tables_whole_on_white(browser, page):
+    with opened(browser, page) as tab:
+        tab.get_by_role("button", name="Dark theme").click()
+        tab.emulate_media(media="print")
+        assert not tab.locator("#theme").is_visible()
+        assert background(tab) == 255
