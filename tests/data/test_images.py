@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from widthwise import data
-from widthwise.data.images import _DEBIAN_FASHION_MNIST
+from widthwise.data.images import _DEBIAN_FASHION_MNIST, Split
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -53,7 +53,7 @@ def test_missing_files_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("WIDTHWISE_MNIST", raising=False)
     with pytest.raises(FileNotFoundError, match="WIDTHWISE_MNIST"):
         data.mnist()
-    with pytest.raises(FileNotFoundError, match="no file train-images-idx3-ubyte.gz"):
+    with pytest.raises(FileNotFoundError, match="no file train-images-idx3-ubyte"):
         data.mnist(tmp_path)
     with pytest.raises(FileNotFoundError, match="fashion_mnist_subset"):
         data.fashion_mnist(tmp_path)
@@ -103,7 +103,8 @@ def test_impossible_counts_are_refused(folder, count):
 
 
 def test_subset_is_balanced():
-    for split, each in (("train", 100), ("test", 50)):
+    sizes: dict[Split, int] = {"train": 100, "test": 50}
+    for split, each in sizes.items():
         images, labels = data.fashion_mnist_subset(split=split)
         assert images.shape == (10 * each, 28, 28)
         assert images.dtype == labels.dtype == np.uint8

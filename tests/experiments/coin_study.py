@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import jax
@@ -73,7 +74,7 @@ class CoinStudy(Study):
                     ),
                     measured=float(squares.mean()),
                     standard_error=float(squares.std(ddof=1)) / self.members**0.5,
-                    tolerance=0.3 * self.bias * (1 - self.bias) / width,
+                    tolerance=0.5 * self.bias * (1 - self.bias) / width,
                     members=self.members,
                 )
             )
@@ -103,6 +104,7 @@ class FaultyCoin(CoinStudy):
         if fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == "wait":
+            Path(os.environ["WAITING"]).touch()
             time.sleep(600)
         if fault == "nan":
             values = np.array(measured["mean"].data)

@@ -21,12 +21,19 @@ WORDS = ["run", "coin_study:FaultyCoin", "--widths", "16", "--members", "300"]
 def start(out: Path, fault: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "widthwise.cli", *WORDS, "--out", str(out), *words],
-        env=os.environ | {"FAULT": fault},
+        env=os.environ | {"FAULT": fault, "WAITING": str(out / "waiting")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def wait_for(process: subprocess.Popen[str], out: Path, kept: int) -> None:
+    """Wait until one shard waits and so many others are finished."""
+    while process.poll() is None and not ((out / "waiting").exists() and len(shards(out)) == kept):
+        time.sleep(0.1)
+    time.sleep(0.2)
 
 
 def shards(out: Path) -> list[Path]:
@@ -56,8 +63,7 @@ def test_kill_minus_nine(tmp_path: Path) -> None:
 def test_ctrl_c(tmp_path: Path, workers: int) -> None:
     with start(tmp_path, "wait", "--workers", str(workers)) as process:
         wanted = 1 if workers == 1 else 2
-        while len(shards(tmp_path)) < wanted and process.poll() is None:
-            time.sleep(0.1)
+        wait_for(process, tmp_path, wanted)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate()
     assert process.returncode == 130, err
@@ -70,8 +76,7 @@ def test_ctrl_c(tmp_path: Path, workers: int) -> None:
 
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     with start(tmp_path, "wait", "--workers", "2") as process:
-        while len(shards(tmp_path)) < 2 and process.poll() is None:
-            time.sleep(0.1)
+        wait_for(process, tmp_path, 2)
         process.kill()
         process.communicate()  # returns only when every worker has closed its ends of the pipes
     assert process.returncode == -signal.SIGKILL

@@ -101,15 +101,19 @@ def test_shift_and_scale(shift, scale):
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("function", "arguments", "message"),
     [
-        (lambda key: mean([1.0]), "at least two"),
-        (lambda key: mean(1.0), "at least two"),
-        (lambda key: covariance([1.0, 2.0], [1.0, 2.0, 3.0]), "equal"),
-        (lambda key: of_means(lambda m: m, [1.0, 2.0]), "k quantities"),
-        (lambda key: bootstrap(np.mean, [1.0, 2.0], key=key, resamples=1), "at least 2"),
+        (mean, ([1.0],), "at least two"),
+        (mean, (1.0,), "at least two"),
+        (covariance, ([1.0, 2.0], [1.0, 2.0, 3.0]), "equal"),
+        (of_means, (np.sum, [1.0, 2.0]), "k quantities"),
     ],
 )
-def test_bad_samples_are_refused(call, message, key):
+def test_bad_samples_are_refused(function, arguments, message):
     with pytest.raises(ValueError, match=message):
-        call(key)
+        function(*arguments)
+
+
+def test_one_resample_is_refused(key):
+    with pytest.raises(ValueError, match="at least 2"):
+        bootstrap(np.mean, [1.0, 2.0], key=key, resamples=1)

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from widthwise.experiments.executors import (
     Serial,
     ShardError,
 )
+from widthwise.experiments.interruption import interruptible
 from widthwise.experiments.progress import progress_bar
 from widthwise.experiments.shard import Shard
 from widthwise.experiments.study import Study
@@ -78,13 +79,14 @@ def measure_missing(
     try:
         with (
             _executor(executor, workers) as place,
+            interruptible(at_once=isinstance(place, Serial)) as check,
             progress_bar(study.name, len(shards), done=len(sound), show=progress) as advance,
         ):
             handles = [
                 (shard, place.submit(measure_shard, study, shard, paths[shard.stem]))
                 for shard in missing
             ]
-            for shard in _collect(handles):
+            for shard in _collect(handles, check):
                 sound[shard.stem] = store.read_dataset(paths[shard.stem])
                 advance()
     except KeyboardInterrupt:
@@ -121,10 +123,11 @@ def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
         yield Serial()
 
 
-def _collect(handles: Sequence[tuple[Shard, Handle]]) -> Iterator[Shard]:
+def _collect(handles: Sequence[tuple[Shard, Handle]], check: Callable[[], None]) -> Iterator[Shard]:
     """Yield shards as they finish; the first failure stops the run."""
     waiting = list(handles)
     while waiting:
+        check()
         ready = [pair for pair in waiting if pair[1].done()]
         if not ready:
             time.sleep(0.02)

@@ -13,6 +13,7 @@ there and ``p`` on the lines leaves smooth pieces at every correlation, also as 
 A negative correlation is treated as the positive one of ``(u, -v)``.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -91,7 +92,7 @@ def _line(
     up = jnp.exp(stretch * t) / 2
     down = 0.25 / up
     x = centres[:, None, None] + sides * width * (up - down)
-    density = jnp.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    density = jnp.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     return x.ravel(), (width * stretch * (up + down) * weight * density).ravel()
 
 

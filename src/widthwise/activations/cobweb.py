@@ -1,0 +1,104 @@
+"""Pictures of the correlation map: its graph, the diagonal, its fixed points and a cobweb."""
+
+import jax
+import numpy as np
+from matplotlib.axes import Axes
+
+from widthwise import plotting
+from widthwise.activations import standard
+from widthwise.activations.activation import Activation
+
+_POINTS = 401
+_STEPS = 30
+
+
+def cobweb(
+    phi: Activation, *, start: float | int = 0.9, variance: float | int = 1.0
+) -> plotting.Picture:
+    """Draw the correlation map of an activation and the path of one correlation through layers.
+
+    Parameters
+    ----------
+    phi
+        The activation.
+    start
+        Correlation at the input, in [-1, 1].
+    variance
+        Pre-activation variance.
+    """
+    figure, (ax,) = plotting.new_figure()
+    _draw(ax, phi, start, variance)
+    plotting.legend(ax, place="outside")
+    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in phi.name).strip("-")
+    return plotting.Picture(
+        name=f"correlation-map-{name}",
+        title=f"Correlation map of {phi.name}",
+        caption=(
+            f"Correlation after a layer against correlation before it, for {phi.name} at "
+            f"pre-activation variance {variance:g}; the diagonal is where nothing changes. "
+            f"Starting at {start:g}, the staircase shows what happens layer by layer. "
+            f"{_fixed_points_in_words(phi, variance)}"
+        ),
+        figure=figure,
+    )
+
+
+def three_panels() -> plotting.Picture:
+    """Draw the correlation maps of ReLU, tanh(4z) and ReLU minus its mean, with cobwebs.
+
+    Source: the figure of J. Dunbar, S. Aaronson, arXiv 2510.06527 (2025).
+    """
+    shown = (standard.relu, standard.tanh(4.0), standard.relu.centered())
+    titles = ("ReLU", "tanh(4z)", "shifted ReLU")
+    figure, axes = plotting.new_figure(3, titles=titles, size=(3.4, 3.4))
+    for ax, phi in zip(axes, shown, strict=True):
+        _draw(ax, phi, 0.9, 1.0)
+    plotting.legend(axes[-1], place="outside")
+    words = " ".join(
+        f"{title}: {_fixed_points_in_words(phi, 1.0)}"
+        for title, phi in zip(titles, shown, strict=True)
+    )
+    return plotting.Picture(
+        name="correlation-maps",
+        title="Three activations, three fates of a pair of inputs",
+        caption=f"Correlation after a layer against correlation before it. {words}",
+        figure=figure,
+    )
+
+
+def _draw(ax: Axes, phi: Activation, start: float | int, variance: float | int) -> None:
+    rho = np.linspace(-1.0, 1.0, _POINTS)
+    with jax.enable_x64(True):
+        q = np.float64(variance)
+        after = np.asarray(phi.correlation_map(rho, q))
+        path = [start]
+        for _ in range(_STEPS):
+            path.append(float(phi.correlation_map(np.float64(path[-1]), q)))
+    plotting.diagonal(ax, "no change")
+    plotting.theory(ax, rho, after, "C(ρ)", color=0)
+    plotting.cobweb(ax, path, f"layer by layer from {start:g}", color=1)
+    points = phi.fixed_points(variance)
+    for stable, face, label in ((True, "full", "stable"), (False, "none", "unstable")):
+        values = [p.value for p in points if p.stable is stable]
+        if values:
+            ax.plot(
+                values,
+                values,
+                linestyle="none",
+                marker="o",
+                markersize=8,
+                fillstyle=face,
+                color=plotting.colour(2),
+                label=f"{label} fixed point",
+            )
+    plotting.square(ax)
+    ax.set_xlabel("correlation ρ before the layer")
+    ax.set_ylabel("after it")
+
+
+def _fixed_points_in_words(phi: Activation, variance: float | int) -> str:
+    words = [
+        f"{p.value:.4g} ({'stable' if p.stable else 'unstable'}, slope {p.slope:.4g})"
+        for p in phi.fixed_points(variance)
+    ]
+    return f"Fixed points: {', '.join(words)}."

@@ -1,0 +1,1 @@
+"""Closed forms of Gaussian averages, one family a file."""

@@ -1,0 +1,58 @@
+"""Functions made of the normal distribution: error function, GELU, Gaussian.
+
+Sources: C. Williams, "Computing with infinite networks" (1997) for erf; the others derived: erf and
+Phi by ``P(x < u, y < v)`` of an enlarged Gaussian vector, GELU by Stein's lemma used twice.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from widthwise.activations.averages import ClosedForms
+
+
+def _erf_dual(k12: Array, k11: Array, k22: Array) -> Array:
+    return 2 / np.pi * jnp.arcsin(2 * k12 / jnp.sqrt((1 + 2 * k11) * (1 + 2 * k22)))
+
+
+def _erf_hermite(order: int, q: Float[Array, ""]) -> Float[Array, " k"]:
+    # a_k^2 are the Taylor coefficients of (2/pi) arcsin(x r), x = 2q/(1+2q); signs alternate.
+    a = np.zeros(order + 2)
+    a[1] = np.sqrt(2 / np.pi)
+    for k in range(3, order + 1, 2):
+        a[k] = -a[k - 2] * (k - 2) / np.sqrt(k * (k - 1))
+    return jnp.asarray(a[: order + 1], q.dtype) * _powers(2 * q / (1 + 2 * q), order)
+
+
+def _powers(x: Float[Array, ""], order: int) -> Float[Array, " k"]:
+    """``x^(k/2)``, exact and with finite gradient at ``x = 0`` for even ``k``."""
+    k = np.arange(order + 1)
+    even = x ** (k // 2)
+    return even * jnp.where(k % 2 == 1, jnp.sqrt(jnp.where(x > 0, x, 1.0)) * (x > 0), 1.0)
+
+
+def _gelu_dual(k12: Array, k11: Array, k22: Array) -> Array:
+    # E[u Phi(u) v Phi(v)] = K12 E[Phi(u) Phi(v)] + D (K11 K22 - K12^2 (1 - 1/(1+K11) - 1/(1+K22))),
+    # D = E[phi(u) phi(v)] = 1 / (2 pi sqrt((1+K11)(1+K22) - K12^2)).
+    one1, one2 = 1 + k11, 1 + k22
+    both = 0.25 + jnp.arcsin(k12 / jnp.sqrt(one1 * one2)) / (2 * np.pi)
+    density = 1 / (2 * np.pi * jnp.sqrt(one1 * one2 - k12**2))
+    return k12 * both + density * (k11 * k22 - k12**2 * (1 - 1 / one1 - 1 / one2))
+
+
+erf = ClosedForms(
+    mean=jnp.zeros_like,
+    second_moment=lambda q: _erf_dual(q, q, q),
+    dual=_erf_dual,
+    hermite=_erf_hermite,
+)
+gelu = ClosedForms(
+    mean=lambda q: q / jnp.sqrt(2 * np.pi * (1 + q)),
+    second_moment=lambda q: _gelu_dual(q, q, q),
+    dual=_gelu_dual,
+)
+gaussian = ClosedForms(
+    mean=lambda q: (1 + q) ** -0.5,
+    second_moment=lambda q: (1 + 2 * q) ** -0.5,
+    dual=lambda k12, k11, k22: ((1 + k11) * (1 + k22) - k12**2) ** -0.5,
+)

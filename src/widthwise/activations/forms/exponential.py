@@ -1,0 +1,47 @@
+"""Exponential, sine and cosine: ``E[exp(u + v)] = exp(Var(u + v) / 2)`` and its real parts."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.special import gammaln
+
+from widthwise.activations.averages import ClosedForms
+from widthwise.numerics.safe import safe_sqrt
+
+
+def _damping(k11: Array, k22: Array) -> Array:
+    return jnp.exp(-(k11 + k22) / 2)
+
+
+def _series(signs: np.ndarray, growth: float, q: Float[Array, ""]) -> Float[Array, " k"]:
+    """``signs_k q^(k/2) exp(growth q / 2) / sqrt(k!)``."""
+    k = np.arange(len(signs))
+    root = jnp.asarray(signs * np.exp(-gammaln(k + 1) / 2), q.dtype)
+    return root * safe_sqrt(q) ** k * jnp.exp(growth * q / 2)
+
+
+def _cycle(pattern: tuple[int, ...], order: int) -> np.ndarray:
+    return np.resize(np.asarray(pattern, float), order + 1)
+
+
+exp = ClosedForms(
+    mean=lambda q: jnp.exp(q / 2),
+    second_moment=lambda q: jnp.exp(2 * q),
+    dual=lambda k12, k11, k22: jnp.exp((k11 + k22) / 2 + k12),
+    dual_derivative=lambda k12, k11, k22: jnp.exp((k11 + k22) / 2 + k12),
+    hermite=lambda order, q: _series(_cycle((1,), order), 1.0, q),
+)
+sin = ClosedForms(
+    mean=jnp.zeros_like,
+    second_moment=lambda q: -jnp.expm1(-2 * q) / 2,
+    dual=lambda k12, k11, k22: _damping(k11, k22) * jnp.sinh(k12),
+    dual_derivative=lambda k12, k11, k22: _damping(k11, k22) * jnp.cosh(k12),
+    hermite=lambda order, q: _series(_cycle((0, 1, 0, -1), order), -1.0, q),
+)
+cos = ClosedForms(
+    mean=lambda q: jnp.exp(-q / 2),
+    second_moment=lambda q: (1 + jnp.exp(-2 * q)) / 2,
+    dual=lambda k12, k11, k22: _damping(k11, k22) * jnp.cosh(k12),
+    dual_derivative=lambda k12, k11, k22: _damping(k11, k22) * jnp.sinh(k12),
+    hermite=lambda order, q: _series(_cycle((1, 0, -1, 0), order), -1.0, q),
+)

@@ -1,0 +1,34 @@
+"""Architectures with two faces: finite networks, and their kernels at infinite width."""
+
+from widthwise.networks.dense import Affine as Affine
+from widthwise.networks.dense import Dense as Dense
+from widthwise.networks.draws import Draws as Draws
+from widthwise.networks.elementwise import Abs as Abs
+from widthwise.networks.elementwise import Cos as Cos
+from widthwise.networks.elementwise import Elementwise as Elementwise
+from widthwise.networks.elementwise import Elu as Elu
+from widthwise.networks.elementwise import Erf as Erf
+from widthwise.networks.elementwise import Gelu as Gelu
+from widthwise.networks.elementwise import Identity as Identity
+from widthwise.networks.elementwise import LeakyRelu as LeakyRelu
+from widthwise.networks.elementwise import Relu as Relu
+from widthwise.networks.elementwise import Sigmoid as Sigmoid
+from widthwise.networks.elementwise import Silu as Silu
+from widthwise.networks.elementwise import Sin as Sin
+from widthwise.networks.elementwise import Softplus as Softplus
+from widthwise.networks.elementwise import Tanh as Tanh
+from widthwise.networks.layer import Layer as Layer
+from widthwise.networks.parametrization import NTK as NTK
+from widthwise.networks.parametrization import DepthMuP as DepthMuP
+from widthwise.networks.parametrization import MeanField as MeanField
+from widthwise.networks.parametrization import MuP as MuP
+from widthwise.networks.parametrization import Parametrization as Parametrization
+from widthwise.networks.parametrization import Standard as Standard
+from widthwise.networks.place import Features as Features
+from widthwise.networks.place import Place as Place
+from widthwise.networks.residual import Residual as Residual
+from widthwise.networks.sequential import Chain as Chain
+from widthwise.networks.sequential import Sequential as Sequential
+from widthwise.networks.state import DenseState as DenseState
+from widthwise.networks.state import Kernel as Kernel
+from widthwise.networks.table import ParameterRow as ParameterRow

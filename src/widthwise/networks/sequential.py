@@ -1,0 +1,213 @@
+"""Layers one after the other: the network itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, DTypeLike, Float, Shaped
+
+from widthwise.networks.draws import Draws
+from widthwise.networks.layer import Layer, walk
+from widthwise.networks.parametrization import NTK, Parametrization
+from widthwise.networks.place import Features, Place
+from widthwise.networks.residual import Residual
+from widthwise.networks.state import DenseState, Kernel, dense_state
+from widthwise.networks.table import ParameterRow, parameter_rows
+
+
+class Chain(eqx.Module):
+    """The composition of the maps in ``layers``, of one example."""
+
+    layers: tuple[Any, ...]
+
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*outputs"]:
+        """Apply the maps in order."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Sequential(Layer):
+    """Layers applied in order; the outermost one is the network.
+
+    The Dense layer that ends the outermost Sequential is the output layer: its width is the
+    number of outputs. All other widths are those that grow. A network that ends otherwise has
+    no output layer and returns features.
+
+    Parameters
+    ----------
+    layers
+        The layers; a Sequential among them is a group, and takes no parametrization.
+    parametrization
+        That of the whole network; NTK() if none is given.
+
+    Examples
+    --------
+    >>> import jax, widthwise.networks as nets
+    >>> net = nets.Sequential(nets.Dense(64), nets.Relu(), nets.Dense(1))
+    >>> model = net.init(jax.random.key(0), (3,))
+    >>> model(jax.numpy.ones(3)).shape
+    (1,)
+    >>> net.kernel(jax.numpy.ones((2, 3))).nngp.shape
+    (2, 2)
+    """
+
+    layers: tuple[Layer, ...]
+    parametrization: Parametrization | None
+
+    def __init__(self, *layers: Layer, parametrization: Parametrization | None = None) -> None:
+        if not layers:
+            raise ValueError("Sequential was given no layers: give at least one")
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential was given {layer!r}, which is not a Layer")
+        if parametrization is not None and not isinstance(parametrization, Parametrization):
+            raise TypeError(f"parametrization is {parametrization!r}: call one, for example NTK()")
+        for inner in (inner for layer in layers for inner in walk(layer)):
+            if isinstance(inner, Sequential) and inner.parametrization is not None:
+                raise ValueError(
+                    "a Sequential inside another has its own parametrization: give it to the "
+                    "outermost only"
+                )
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "parametrization", parametrization)
+
+    def __repr__(self) -> str:
+        parts = [repr(layer) for layer in self.layers]
+        if self.parametrization is not None:
+            parts.append(f"parametrization={self.parametrization!r}")
+        return f"Sequential({', '.join(parts)})"
+
+    # ------------------------------------------------------------------ the network as a whole
+
+    @property
+    def place(self) -> Place:
+        """Place of the outermost Sequential."""
+        depth = sum(isinstance(layer, Residual) for layer in walk(self))
+        return Place(self.parametrization or NTK(), last=True, depth=depth)
+
+    def init(
+        self, key: jax.Array, shape: tuple[int, ...], *, dtype: DTypeLike | None = None
+    ) -> Chain:
+        """Draw a finite network.
+
+        Parameters
+        ----------
+        key
+            A random key: the weights depend on nothing else but the shapes and the dtype.
+        shape
+            Shape of ONE example.
+        dtype
+            Floating type of the weights; JAX's default if None.
+
+        Returns
+        -------
+        An Equinox module: ``model(x)`` maps one example, ``jax.vmap(model)`` a batch.
+        """
+        features = _features(shape, dtype)
+        self.output(features, self.place)
+        return self.build(Draws(key), features, self.place)
+
+    def kernel(
+        self,
+        x1: Shaped[ArrayLike, "..."],
+        x2: Shaped[ArrayLike, "..."] | None = None,
+        *,
+        diagonal: bool = False,
+    ) -> Kernel:
+        """Kernels of the network as its widths grow; see :class:`Kernel` for what they are.
+
+        Parameters
+        ----------
+        x1, x2
+            Inputs, (n, features) and (m, features); ``x2=None`` means x1 again.
+        diagonal
+            Only the pairs (x1[i], x2[i]), for batches of equal length.
+
+        Returns
+        -------
+        ``Kernel(nngp, ntk)``, each (n, m), or (n,) with ``diagonal``.
+        """
+        x1 = _batch("x1", x1)
+        x2 = None if x2 is None else _batch("x2", x2)
+        if x2 is not None and x1.shape[1] != x2.shape[1]:
+            raise ValueError(f"x1 has {x1.shape[1]} features and x2 has {x2.shape[1]}")
+        if diagonal and x2 is not None and len(x1) != len(x2):
+            raise ValueError(
+                f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
+            )
+        state = dense_state(x1, x2, diagonal=diagonal)
+        self.output(state.features, self.place)
+        state = self.propagate(state, self.place)
+        return Kernel(state.nngp, state.ntk)
+
+    def at_width(self, width: int) -> "Sequential":
+        """Return the network with every width but the number of outputs set to ``width``."""
+        return self.resized(width, self.place)
+
+    def parameter_table(self, shape: tuple[int, ...]) -> list[ParameterRow]:
+        """List every array of parameters with its role and scales.
+
+        Parameters
+        ----------
+        shape
+            Shape of one example.
+        """
+        return parameter_rows(jax.eval_shape(lambda: self.init(jax.random.key(0), shape)))
+
+    # ------------------------------------------------------------------ the network as a layer
+
+    def _placed(self, place: Place) -> list[tuple[Layer, Place]]:
+        """Pair each layer with its place: only the final one can end the network."""
+        places = [place.inside()] * (len(self.layers) - 1) + [place]
+        return list(zip(self.layers, places, strict=True))
+
+    def output(self, features: Features, place: Place) -> Features:
+        """See :class:`Layer`."""
+        for layer, where in self._placed(place):
+            features = layer.output(features, where)
+        return features
+
+    def build(self, draws: Draws, features: Features, place: Place) -> Chain:
+        """See :class:`Layer`."""
+        modules = []
+        for layer, where in self._placed(place):
+            modules.append(layer.build(draws, features, where))
+            features = layer.output(features, where)
+        return Chain(tuple(modules))
+
+    def propagate(self, state: DenseState, place: Place) -> DenseState:
+        """See :class:`Layer`."""
+        for layer, where in self._placed(place):
+            state = layer.propagate(state, where)
+        return state
+
+    def resized(self, width: int, place: Place) -> "Sequential":
+        """See :class:`Layer`."""
+        layers = tuple(layer.resized(width, where) for layer, where in self._placed(place))
+        return Sequential(*layers, parametrization=self.parametrization)
+
+
+def _features(shape: tuple[int, ...], dtype: DTypeLike | None) -> Features:
+    """Check the shape and floating type of one example."""
+    if not isinstance(shape, tuple) or not all(isinstance(s, int) for s in shape):
+        raise TypeError(f"shape is {shape!r}: give the shape of one example, such as (784,)")
+    if not shape or min(shape) < 1:
+        raise ValueError(f"shape is {shape}: give at least one axis, each of at least 1")
+    if dtype is not None and not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"dtype is {dtype}: give a floating type")
+    return Features(shape, dtype=jnp.zeros((), dtype).dtype)
+
+
+def _batch(name: str, x: Shaped[ArrayLike, "..."]) -> Float[Array, "n d"]:
+    """Check a batch of inputs."""
+    array = jnp.asarray(x)
+    if array.ndim != 2 or not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(
+            f"{name} is {array.dtype} of shape {array.shape}: give real floating numbers of "
+            "shape (examples, features)"
+        )
+    return array

@@ -1,0 +1,117 @@
+"""Neyman's original: how often a random reversible circuit has property P.
+
+The prediction is the exact value for a uniformly random permutation, which a deep random circuit
+approaches; inputs drawn *with* replacement would give about twice as much, and the claim is precise
+enough to tell the two apart.
+"""
+
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+import xarray as xr
+
+from widthwise.circuits import (
+    independent_probability,
+    measure_property,
+    permutation_probability,
+)
+from widthwise.experiments import Claim, Shard, member_keys, shards_of
+from widthwise.numerics import statistics
+from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, reference_line
+
+if TYPE_CHECKING:
+    from widthwise.studies.no_coincidence.study import NoCoincidence
+
+PART = "circuits"
+BLOCK = 1000
+LAYERS = (1, 2, 4, 8, 16)
+"""Depths shown; the last is deep enough to have mixed at every size offered."""
+
+
+def predict(study: "NoCoincidence") -> xr.Dataset:
+    """Probability of property P for a random permutation, and for independent outputs."""
+    sizes = list(study.circuit_sizes)
+    return xr.Dataset(
+        {
+            "permutation": ("gates", [permutation_probability(n) for n in sizes]),
+            "independent": ("gates", [independent_probability(n) for n in sizes]),
+        },
+        coords={"gates": sizes},
+        attrs={"source": "drawing without replacement; Neyman 2025"},
+    )
+
+
+def shards(study: "NoCoincidence") -> list[Shard]:
+    """One member is a block of circuits; the larger sizes are cut into more shards."""
+    blocks = -(-study.circuits // BLOCK)
+    return [
+        shard
+        for n in study.circuit_sizes
+        for layers in LAYERS
+        for shard in shards_of(PART, {"gates": n, "layers": layers}, members=blocks, batch=blocks)
+    ]
+
+
+def measure(study: "NoCoincidence", shard: Shard, key: jax.Array) -> xr.Dataset:
+    """Share of circuits with property P in each block, by exhaustive evaluation."""
+    del study
+    n, layers = int(shard.settings["gates"]), int(shard.settings["layers"])
+    keys = member_keys(key, 1000 * n + layers, shard.members)
+    hits = [measure_property(k, n, layers, circuits=BLOCK) for k in keys]
+    return xr.Dataset({"share": ("member", np.asarray(hits) / BLOCK)})
+
+
+def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
+    """Deep circuits are like random permutations, not like functions of independent outputs."""
+    found = []
+    for n in study.circuit_sizes:
+        exact = float(prediction.permutation.sel(gates=n))
+        independent = float(prediction.independent.sel(gates=n))
+        share = statistics.mean(_shares(measurement, n, LAYERS[-1]))
+        found.append(
+            Claim(
+                name=f"circuits-{n}",
+                statement=f"Random reversible circuits on {3 * n} bits with {LAYERS[-1]} layers "
+                "have property P as often as a random permutation has",
+                predicted=exact,
+                measured=share.value,
+                standard_error=share.standard_error,
+                tolerance=abs(independent - exact) / 2,
+                members=measurement.sizes["member"],
+            )
+        )
+    return found
+
+
+def pictures(
+    study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Dataset
+) -> list[Picture]:
+    """Share of circuits with property P against depth."""
+    figure, axes = new_figure(
+        len(study.circuit_sizes), titles=[f"{3 * n} bits" for n in study.circuit_sizes]
+    )
+    for ax, n in zip(axes, study.circuit_sizes, strict=True):
+        shares = [statistics.mean(_shares(measurement, n, layers)) for layers in LAYERS]
+        measured(
+            ax, LAYERS, [s.value for s in shares], [s.standard_error for s in shares], "circuits"
+        )
+        reference_line(ax, y=float(prediction.permutation.sel(gates=n)), label="permutation")
+        log_axis(ax, "x", base=2, ticks=LAYERS)
+        log_axis(ax, "y")
+        ax.set_xlabel("layers")
+        ax.set_ylabel("P(no violation)")
+        legend(ax)
+    return [
+        Picture(
+            "circuits",
+            "Random reversible circuits become random permutations",
+            "Share of random reversible circuits with property P against the number of layers. "
+            "Dashed: exact value for a uniformly random permutation. Few layers mix too little.",
+            figure,
+        )
+    ]
+
+
+def _shares(measurement: xr.Dataset, gates: int, layers: int) -> np.ndarray:
+    return measurement.share.sel(gates=gates, layers=layers).values
