@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from jax import lax
 
-from widthwise import ensembles
 from widthwise import networks as nn
+from widthwise.ensembles import sample
 
 INPUTS, DIMENSION, DEPTH = 64, 64, 8
 
@@ -48,7 +48,7 @@ def forward(weights, x):
 def ours(width: int, members: int, x) -> Callable[[], object]:
     layers = [part for _ in range(DEPTH) for part in (nn.Dense(width), nn.Relu())]
     net = nn.Sequential(*layers, nn.Dense(1))
-    return lambda: ensembles.sample(net, x, key=jax.random.key(0), members=members)
+    return lambda: sample(net, x, key=jax.random.key(0), members=members)
 
 
 def by_hand(width: int, members: int, x, *, block: int | None, impl: str) -> Callable[[], object]:
@@ -140,7 +140,7 @@ def measure(width: int, members: int, repeats: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Benchmark the sampling of networks.")
     parser.add_argument("--members", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 64, 256])

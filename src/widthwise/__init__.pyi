@@ -42,3 +42,5 @@ from .networks import Softplus as Softplus
 from .networks import Standard as Standard
 from .networks import Tanh as Tanh
 from .report import write_page as write_page
+
+__version__: str

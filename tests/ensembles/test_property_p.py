@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from widthwise import activations, ensembles
+from widthwise import activations, data, ensembles
 from widthwise.ensembles import property_p
 from widthwise.ensembles.sample import sample
 
@@ -15,7 +15,7 @@ from widthwise.ensembles.sample import sample
 def test_counts_agree_with_running_every_input(key):
     net = ensembles.natural_network(activations.relu, 2, width=8, depth=2)
     found = ensembles.count_violations(net, 3, key=key, members=4)
-    x = ensembles.hypercube(3)
+    x = data.hypercube(3)
     for member in range(4):
         model = net.init(jax.random.fold_in(key, member), (3,))
         outputs = np.array([model(row) for row in x])
@@ -27,7 +27,7 @@ def test_counts_agree_with_running_every_input(key):
 @given(m=st.integers(1, 8))
 @settings(deadline=None, max_examples=8)
 def test_hypercube_lists_every_corner_once(m):
-    x = np.asarray(ensembles.hypercube(m))
+    x = np.asarray(data.hypercube(m))
     assert x.shape == (2**m, m)
     assert np.all(np.abs(x) == 1)
     assert len(np.unique(x, axis=0)) == 2**m
@@ -36,7 +36,7 @@ def test_hypercube_lists_every_corner_once(m):
 def test_preactivations_have_variance_one(key):
     """Natural weights: mean and variance of the outputs over networks, at every depth."""
     net = ensembles.natural_network(activations.tanh(4.0), 1, width=64, depth=2)
-    outputs = sample(net, ensembles.hypercube(2), key=key, members=1000)
+    outputs = sample(net, data.hypercube(2), key=key, members=1000)
     squares = np.mean(np.asarray(outputs) ** 2, axis=(1, 2))
     assert abs(squares.mean() - 1) < 4 * squares.std() / math.sqrt(1000)
 
@@ -57,7 +57,7 @@ def test_deep_zero_mean_network_has_property_p_as_rarely_as_a_random_function(ke
 
 def test_dead_outputs_of_exactly_zero_do_not_violate():
     zero = ensembles.natural_network(activations.relu, 1, width=1, depth=1)
-    x = ensembles.hypercube(1)
+    x = data.hypercube(1)
     model = zero.init(jax.random.key(0), (1,))
     outputs = jax.vmap(model)(x)
     dead = np.sum(np.asarray(outputs) == 0)
@@ -81,7 +81,7 @@ def test_many_inputs_are_run_in_parts(key, monkeypatch):
     whole = ensembles.count_violations(net, 5, key=key, members=3).counts
     monkeypatch.setattr(property_p, "_CHUNK", 8)
     model = net.init(jax.random.fold_in(key, 0), (5,))
-    counts, finite = property_p._violations(model, ensembles.hypercube(5))
+    counts, finite = property_p._violations(model, data.hypercube(5))
     assert counts == whole[0]
     assert bool(jnp.all(finite))
 

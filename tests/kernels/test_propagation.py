@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
 from scipy import integrate, stats
 
-from widthwise import activations, kernels
+from widthwise import activations, kernels, observables
 from widthwise import networks as nets
 from widthwise.kernels.propagation import Method
 
@@ -158,14 +158,14 @@ def test_operations_are_counted():
     products = 2 * 15 * (3 + 5) + 2 * 10 * (5 + 2)
     assert kernels.flops(widths, "covariance") == 2 * (15 + 10) + products + 2 * 25
     assert kernels.flops(widths, "augmented") == 2 * (15 + 10) + products + 6 * 25
-    assert kernels.sampling_mse(3.0, widths, "mean") == 1.5
+    assert observables.sampling_mse(3.0, widths, "mean") == 1.5
     with pytest.raises((ValueError, TypeCheckError), match="exact"):
         kernels.flops(widths, "exact")  # pyright: ignore[reportArgumentType]
 
 
 def test_squared_errors_fall_with_width_as_predicted(key):
     """Mean squared errors of two hidden relu layers: 1/n and 1/n^2, and about 1/2 for a sample."""
-    scaling = kernels.error_scaling(key, activations.relu, (16, 32), members=40, samples=2000)
+    scaling = observables.error_scaling(key, activations.relu, (16, 32), members=40, samples=2000)
     predictions: list[tuple[Method, int, list[float]]] = [
         ("mean_nominal", -1, [0.0125, 0.0072]),
         ("covariance", -2, [7.0e-4, 1.56e-4]),
@@ -183,8 +183,8 @@ def test_squared_errors_fall_with_width_as_predicted(key):
 def test_squared_errors_are_unbiased(key):
     """Few or many runs for the truth: the same mean squared error, within its error."""
     keys = jax.random.split(key, 40)
-    few = kernels.squared_errors(keys, activations.relu, 16, samples=500)
-    many = kernels.squared_errors(keys, activations.relu, 16, samples=2000)
+    few = observables.squared_errors(keys, activations.relu, 16, samples=500)
+    many = observables.squared_errors(keys, activations.relu, 16, samples=2000)
     difference = np.asarray(few.covariance - many.covariance)
     assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(40)
     assert difference.std() > 0
@@ -205,6 +205,6 @@ def test_bad_input_is_refused(key):
     with pytest.raises(ValueError, match="a network of 2 inputs"):
         kernels.covariance_propagation(TWO_HIDDEN, mean=jnp.zeros(3))
     with pytest.raises(ValueError, match="hidden_layers = 1"):
-        kernels.squared_errors(jax.random.split(key), relu, 4, hidden_layers=1)
+        observables.squared_errors(jax.random.split(key), relu, 4, hidden_layers=1)
     with pytest.raises(ValueError, match="width = 0"):
-        kernels.squared_errors(jax.random.split(key), relu, 0)
+        observables.squared_errors(jax.random.split(key), relu, 0)

@@ -152,7 +152,7 @@ def _bisect(g: Callable, low: float, high: float) -> float | None:
 
 def _jumps(f: Callable, kink: float, scale: float) -> bool:
     below, above = np.asarray(f(jnp.asarray([kink - 1e-9, kink + 1e-9])))
-    return abs(above - below) > 1e-6 * scale
+    return bool(abs(above - below) > 1e-6 * scale)
 
 
 def _choose_rule(

@@ -61,7 +61,7 @@ def wick(
     Examples
     --------
     >>> from widthwise import activations
-    >>> wick(activations.relu, 2, 0.0, 1.0).round(6).tolist()
+    >>> [round(float(w), 6) for w in wick(activations.relu, 2, 0.0, 1.0)]
     [0.398942, 0.5, 0.398942]
     """
     if order < 0:

@@ -12,7 +12,6 @@ from widthwise.ensembles.empirical import shared_variance as shared_variance
 from widthwise.ensembles.observe import preactivations as preactivations
 from widthwise.ensembles.property_p import ViolationCounts as ViolationCounts
 from widthwise.ensembles.property_p import count_violations as count_violations
-from widthwise.ensembles.property_p import hypercube as hypercube
 from widthwise.ensembles.property_p import natural_network as natural_network
 from widthwise.ensembles.sample import outputs as outputs
 from widthwise.ensembles.sample import sample as sample

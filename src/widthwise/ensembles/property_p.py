@@ -10,13 +10,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, DTypeLike, Float, Int
 
 from widthwise.activations import Activation
+from widthwise.data import hypercube
 from widthwise.ensembles.sample import sample
 from widthwise.networks import NTK, Dense, Elementwise, Sequential
 
-_LARGEST = 20  # input bits: all 2^m inputs are run
 _CHUNK = 2**12  # inputs run side by side
 
 
@@ -90,22 +90,6 @@ def natural_network(phi: Activation, n_outputs: int, *, width: int, depth: int) 
     return Sequential(*layers, Dense(n_outputs, weight_std=gain), parametrization=NTK())
 
 
-def hypercube(m: int) -> Float[Array, "points m"]:
-    """List all ``2^m`` inputs with coordinates plus or minus one.
-
-    Examples
-    --------
-    >>> hypercube(2).tolist()
-    [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]
-    """
-    if not 1 <= m <= _LARGEST:
-        raise ValueError(
-            f"m = {m} input bits were given; 1 to {_LARGEST} are accepted (all 2^m are run)"
-        )
-    bits = (np.arange(2**m)[:, None] >> np.arange(m)[::-1][None, :]) & 1
-    return jnp.asarray(1 - 2 * bits, jnp.result_type(float))
-
-
 def count_violations(
     net: Sequential,
     m: int,
@@ -113,6 +97,7 @@ def count_violations(
     key: jax.Array,
     members: int | tuple[int, int] | None = None,
     batch_size: int | None = None,
+    dtype: DTypeLike = jnp.float32,
 ) -> ViolationCounts:
     """Count for many random networks the inputs at which all outputs are negative.
 
@@ -124,6 +109,8 @@ def count_violations(
         Number of input bits, 1 to 20: all ``2^m`` inputs are run.
     key, members, batch_size
         As for `widthwise.ensembles.sample`.
+    dtype
+        Precision in which the networks are drawn and run; only signs are read.
 
     Returns
     -------
@@ -134,8 +121,9 @@ def count_violations(
     ValueError
         If ``m`` is out of range.
     """
+    x = hypercube(m).astype(dtype)
     counts, finite = sample(
-        net, hypercube(m), key=key, members=members, observe=_violations, batch_size=batch_size
+        net, x, key=key, members=members, observe=_violations, batch_size=batch_size
     )
     return ViolationCounts(np.asarray(counts), np.asarray(finite))
 

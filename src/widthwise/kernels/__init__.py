@@ -19,12 +19,6 @@ from widthwise.kernels.propagation import Moments as Moments
 from widthwise.kernels.propagation import covariance_propagation as covariance_propagation
 from widthwise.kernels.propagation import flops as flops
 from widthwise.kernels.propagation import mean_propagation as mean_propagation
-from widthwise.kernels.propagation_error import ErrorScaling as ErrorScaling
-from widthwise.kernels.propagation_error import SquaredErrors as SquaredErrors
-from widthwise.kernels.propagation_error import error_scaling as error_scaling
-from widthwise.kernels.propagation_error import random_network as random_network
-from widthwise.kernels.propagation_error import sampling_mse as sampling_mse
-from widthwise.kernels.propagation_error import squared_errors as squared_errors
 from widthwise.kernels.property_p import Baseline as Baseline
 from widthwise.kernels.property_p import ViolationSummary as ViolationSummary
 from widthwise.kernels.property_p import baseline as baseline

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 
 from widthwise.networks.dense import Affine
-from widthwise.networks.parametrization import Role, Scale
+from widthwise.networks.parametrization import Real, Role, Scale
 
 
 class ParameterRow(NamedTuple):
@@ -31,8 +31,8 @@ class ParameterRow(NamedTuple):
     path: str
     role: Role
     shape: tuple[int, ...]
-    init_std: float
-    multiplier: float
+    init_std: Real
+    multiplier: Real
     sgd: float
     adam: float
 

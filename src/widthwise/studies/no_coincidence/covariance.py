@@ -31,7 +31,7 @@ CLAIMED = {"rho": 0.5}
 CLAIMED_LAYER = 3
 """Pair, and number of hidden layers, of the first-order claims."""
 EXPANSION = 0.15
-"""Claims are made at the narrowest width whose expansion parameter max(V)/width is below this."""
+"""Claims are made at the narrowest width whose expansion parameter is below this."""
 ENTRIES = ("11", "12", "22")
 BATCH = 4000
 ROUNDING = 1e-9
@@ -56,8 +56,8 @@ def members_at(study: "NoCoincidence", width: int) -> int:
 
 
 def expansion(variance: np.ndarray, width: int) -> float:
-    """Return the expansion parameter of the 1/width series: largest entry of V over the width."""
-    return float(np.max(np.abs(variance))) / width
+    """Return the expansion parameter of the 1/width series: the largest of 1 and V, over width."""
+    return max(1.0, float(np.max(np.abs(variance)))) / width
 
 
 def claim_width(widths: tuple[int, ...], variance: np.ndarray) -> int:

@@ -54,7 +54,7 @@ def predict(study: "NoCoincidence") -> xr.Dataset:
 def width_for(study: "NoCoincidence", name: str) -> int:
     """Return the width of the networks of one activation: where first order should be good."""
     variance = finite_width(activations.get(name), pairs(study), depth=DEPTH).V[-1]
-    return claim_width(study.widths, variance)
+    return claim_width(study.widths, np.abs(variance).mean(axis=0))
 
 
 def members_of(study: "NoCoincidence") -> int:
@@ -103,6 +103,7 @@ def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Datas
         width = int(measurement.width.sel(activation=name))
         first = limit["H"].sel(entry="12").mean().item()
         size = np.abs(limit["H"].values).mean(axis=0).max()
+        spread = np.abs(limit["V"].values).mean(axis=0)
         correction = _correction(limit, measurement.sel(activation=name), width).mean(axis=1)
         estimate = statistics.mean(correction)
         found.append(
@@ -113,7 +114,7 @@ def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Datas
                 predicted=first,
                 measured=float(estimate.value),
                 standard_error=float(estimate.standard_error),
-                tolerance=2 * expansion(limit["V"].values, width) * size,
+                tolerance=2 * expansion(spread, width) * size,
                 members=len(correction),
             )
         )

@@ -19,7 +19,7 @@ from widthwise.experiments import Claim, Shard, member_keys, shards_of
 from widthwise.kernels import norm_stability, norm_variance
 from widthwise.numerics import statistics
 from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
-from widthwise.studies.no_coincidence.covariance import DIMENSION
+from widthwise.studies.no_coincidence.covariance import DIMENSION, SAMPLING, expansion
 
 if TYPE_CHECKING:
     from widthwise.studies.no_coincidence.study import NoCoincidence
@@ -29,8 +29,6 @@ WIDTH = 16
 RUNAWAY = 10.0
 """A squared norm beyond this multiple of its infinite-width value has run away."""
 CHAINS = 1000
-SAMPLING = 5.0
-"""Tolerance of a sampled prediction, in its own standard errors."""
 
 
 def predict(study: "NoCoincidence") -> xr.Dataset:
@@ -109,7 +107,7 @@ def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Datas
                     predicted=first,
                     measured=float(variance.value),
                     standard_error=float(variance.standard_error),
-                    tolerance=2 * first / WIDTH * first,
+                    tolerance=2 * expansion(limit["V1111"].values, WIDTH) * first,
                     members=members,
                 )
             )

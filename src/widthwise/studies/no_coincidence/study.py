@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Annotated, Self
+from typing import Annotated
 
 import jax
 import xarray as xr
@@ -56,11 +56,11 @@ class NoCoincidence(Study):
     ("natural" tuning), so every pre-activation has variance 1 at infinite width.
 
     Tolerances are the next order of the theory, fixed before any measurement. With the expansion
-    parameter eps = max(V)/width of the 1/width series, a first-order correction is claimed up to
-    the fraction 2 eps of itself; an infinite-width count up to its leading finite-width term; a
-    power-law exponent in width up to 2 (hidden layers)/(smallest width); a sampled prediction (the
-    exact kernel chain) up to 5 of its own standard errors; the random-permutation value of a
-    circuit up to half its distance from the random-function value it is told apart from.
+    parameter eps = max(1, V)/width of the 1/width series, a first-order correction is claimed up to
+    the fraction 2 eps of itself; a count of violations to first order, up to the size of that
+    order; a power-law exponent in width up to 2 (hidden layers)/(smallest width); a sampled
+    prediction (the exact kernel chain) up to 5 of its own standard errors; the random-permutation
+    value of a circuit up to half its distance from the value it is told apart from.
     """
 
     question = "When does a random wide network behave like a random function?"
@@ -92,14 +92,14 @@ class NoCoincidence(Study):
     property_depths: Annotated[
         tuple[Annotated[int, Ge(1)], ...], MinLen(1), Doc("Hidden layers of property P.")
     ] = (1, 4, 8)
-    property_width: Annotated[int, Ge(1), Doc("Width of the networks of property P.")] = 128
-    property_members: Annotated[int, Ge(8), Doc("Networks per point of property P.")] = 2000
+    property_width: Annotated[int, Ge(1), Doc("Width of the networks of property P.")] = 64
+    property_members: Annotated[int, Ge(8), Doc("Networks per point of property P.")] = 3000
     circuit_sizes: Annotated[
         tuple[Annotated[int, Ge(1), Le(4)], ...],
         MinLen(1),
         Doc("Gates per layer n of the reversible circuits, on 3 n bits."),
     ] = (1, 2, 3)
-    circuits: Annotated[int, Ge(1000), Doc("Random reversible circuits per point.")] = 200_000
+    circuits: Annotated[int, Ge(1000), Doc("Random reversible circuits per point.")] = 30_000
     estimator_widths: Annotated[
         tuple[Width, ...], MinLen(2), Doc("Widths at which one network's mean is estimated.")
     ] = (16, 32, 64, 128)
@@ -143,7 +143,7 @@ class NoCoincidence(Study):
         ]
 
     @classmethod
-    def quick(cls) -> Self:
+    def quick(cls) -> "NoCoincidence":
         """Return a preset of a few seconds."""
         return cls(
             activations=("relu.centered", "tanh"),
@@ -162,7 +162,7 @@ class NoCoincidence(Study):
         )
 
     @classmethod
-    def paper(cls) -> Self:
+    def paper(cls) -> "NoCoincidence":
         """Return larger ensembles, deeper networks, and property P on 2^10 inputs."""
         return cls(
             depth=16,
