@@ -71,7 +71,7 @@ def test_parameter_table_gives_roles_and_scales(key):
     assert [row.role for row in rows] == ["input", "bias", "hidden", "bias", "output"]
     assert [row.path for row in rows][2] == ".layers[2].weight"
     np.testing.assert_allclose(
-        [row[3:] for row in rows],
+        np.array([row[3:] for row in rows], float),
         [
             [1.5 / 2, 1, 16, 1 / 4],
             [0.1, 1, 64, 1],
@@ -92,7 +92,7 @@ def test_equivalent_forms_have_equal_adam_steps(form):
     rows = small(parametrization=form()).parameter_table((4,))
     steps = [row.multiplier * row.adam for row in rows]
     if form in (nn.MeanField, nn.MuP, nn.DepthMuP):
-        np.testing.assert_allclose(steps, [1 / 4, 1 / 8, 1 / 8])
+        np.testing.assert_allclose(np.array(steps, float), [1 / 4, 1 / 8, 1 / 8])
 
 
 def test_depth_mup_scales_branches(key):

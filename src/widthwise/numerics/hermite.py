@@ -20,7 +20,7 @@ def hermite_functions(x: Float[Array, " n"], order: int) -> Float[Array, "k n"]:
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> hermite_functions(jnp.asarray([0.0, 1.0]), 2)[2].round(6).tolist()
+    >>> [round(h, 6) for h in hermite_functions(jnp.asarray([0.0, 1.0]), 2)[2].tolist()]
     [-0.707107, 0.0]
     """
 
