@@ -77,6 +77,10 @@ class Activation:
         return KinkRule(self.kinks, self.width, self.nodes)
 
     @property
+    def _affine(self) -> tuple[float, float]:
+        return self.gain, self.offset
+
+    @property
     def averages(self) -> Averages:
         """Gaussian averages of ``function``, before gain and offset."""
         return Averages(self.function, self.rule, self.continuous, self.forms)
@@ -118,11 +122,11 @@ class Activation:
 
     def mean(self, variance: Real[ArrayLike, "..."] = 1.0) -> Float[Array, "..."]:
         """Return ``E[s(z)]`` for ``z ~ N(0, variance)``."""
-        return self.gain * _mean(self.averages, *floating(variance)) + self.offset
+        return self.gain * _evaluate(_mean, self.averages, (), floating(variance)) + self.offset
 
     def second_moment(self, variance: Real[ArrayLike, "..."] = 1.0) -> Float[Array, "..."]:
         """Return ``E[s(z)^2]`` for ``z ~ N(0, variance)``."""
-        return _second_moment(self.averages, self.gain, self.offset, *floating(variance))
+        return _evaluate(_second_moment, self.averages, self._affine, floating(variance))
 
     def dual(
         self,
@@ -143,7 +147,7 @@ class Activation:
         >>> round(float(activations.relu.dual(0.5)), 12)
         0.304498890522
         """
-        return _dual(self.averages, self.gain, self.offset, *_checked(k12, k11, k22))
+        return _evaluate(_dual, self.averages, self._affine, _checked(k12, k11, k22))
 
     def dual_derivative(
         self,
@@ -156,7 +160,8 @@ class Activation:
         For a function with jumps it contains their delta functions, and is infinite at
         correlation plus or minus one.
         """
-        return self.gain**2 * _dual_derivative(self.averages, *_checked(k12, k11, k22))
+        slope = _evaluate(_dual_derivative, self.averages, (), _checked(k12, k11, k22))
+        return self.gain**2 * slope
 
     def expectation(
         self, g: Callable, variance: Real[ArrayLike, "..."] = 1.0
@@ -208,7 +213,8 @@ class Activation:
         self.require_dependence()
         rho, q = floating(rho, variance)
         _check_correlation(rho, jnp.ones_like(rho))
-        return _correlation_map(self.averages, self.gain, self.offset, jnp.clip(rho, -1.0, 1.0), q)
+        arrays = (jnp.clip(rho, -1.0, 1.0), q)
+        return _evaluate(_correlation_map, self.averages, self._affine, arrays)
 
     def fixed_points(self, variance: float | int = 1.0) -> tuple[FixedPoint, ...]:
         """Every fixed point of the correlation map in [-1, 1], in ascending order."""
@@ -266,6 +272,31 @@ def _checked(*covariances: Real[ArrayLike, "..."]) -> tuple[Array, Array, Array]
     limit = jnp.sqrt(jnp.maximum(k11, 0.0)) * jnp.sqrt(jnp.maximum(k22, 0.0))
     _check_correlation(k12, limit)
     return k12, k11, k22
+
+
+_BLOCK = 64
+_FEW = 2048  # elements up to which one program is shared by all shapes
+
+
+def _evaluate(
+    program: Callable, averages: Averages, numbers: tuple[float, ...], arrays: tuple[Array, ...]
+) -> Array:
+    """Run an elementwise program; by quadrature, in blocks of one shape.
+
+    A quadrature program takes seconds to compile, so a few values of whatever shape are padded to
+    blocks that all use the same one.
+    """
+    shape, size = arrays[0].shape, arrays[0].size
+    if averages.forms is not None or not 0 < size <= _FEW:
+        return program(averages, *numbers, *arrays)
+    try:
+        flat = [np.asarray(array).ravel() for array in arrays]
+    except jax.errors.TracerArrayConversionError:
+        return program(averages, *numbers, *arrays)
+    padded = [np.pad(values, (0, -size % _BLOCK), mode="edge") for values in flat]
+    blocks = zip(*(np.split(values, len(values) // _BLOCK) for values in padded), strict=True)
+    found = [np.asarray(program(averages, *numbers, *block)) for block in blocks]
+    return jnp.asarray(np.concatenate(found)[:size].reshape(shape))
 
 
 # Compiled once for a function and all its affine versions: gain and offset are traced.

@@ -1,6 +1,7 @@
 """``widthwise run``: one study, whose fields are options."""
 
 import inspect
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -9,6 +10,7 @@ from cyclopts import App, Group, Parameter
 if TYPE_CHECKING:
     from widthwise.experiments import JudgedClaim, Run, Study
 
+_CORES = os.cpu_count() or 1
 _EXAMPLE = "Example: `widthwise run {name} --preset quick --out runs`"
 _COLOURS = {"holds": "green", "fails": "bold red", "undecided": "yellow"}
 
@@ -33,7 +35,7 @@ def _options(
     *,
     preset: Literal["default", "quick", "paper"] = "default",
     params: Path | None = None,
-    workers: int = 1,
+    workers: int = _CORES,
     out: Path = Path("runs"),
     json: Annotated[bool, Parameter(negative="")] = False,
     again: Annotated[bool, Parameter(negative="")] = False,
@@ -47,7 +49,7 @@ def _options(
     params
         A TOML file of parameters; it overrides the preset, and options override it.
     workers
-        Processes that measure side by side.
+        Processes that measure side by side; all cores unless given.
     out
         Folder for runs, or the folder of a run to resume.
     json
@@ -137,7 +139,7 @@ def _run(study: "type[Study]", given: dict[str, Any]) -> int:
     keep_compiled()
     finished = made.run(
         shared.get("out", "runs"),
-        workers=shared.get("workers", 1),
+        workers=shared.get("workers", _CORES),
         progress=False if json else None,
         again=shared.get("again", False),
     )

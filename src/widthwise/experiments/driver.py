@@ -42,8 +42,7 @@ def execute(
     open_folder(study, folder)
     wall, cpu = time.perf_counter(), time.process_time()
     with jax.enable_x64(True):
-        prediction = study.predict()
-        measured = measure_missing(
+        prediction, measured = measure_missing(
             study, folder / SHARDS, workers=workers, executor=executor, progress=progress
         )
         measurement = combine(measured)

@@ -29,6 +29,16 @@ from widthwise.experiments.study import Study
 
 _log = logging.getLogger("widthwise")
 _RESUME = "finished shards are kept, the same command resumes"
+_DIED = (
+    "a worker process died (out of memory, killed, or started from a script without "
+    '`if __name__ == "__main__":`)'
+)
+
+
+def predict(study: Study) -> xr.DataTree:
+    """Return the study's prediction, in double precision wherever it is computed."""
+    with jax.enable_x64(True):
+        return study.predict()
 
 
 def measure_shard(study: Study, shard: Shard, path: Path) -> None:
@@ -55,8 +65,10 @@ def measure_missing(
     workers: int = 1,
     executor: Executor | None = None,
     progress: bool | None = None,
-) -> list[Measured]:
-    """Return all shards of a study, after measuring those without a sound file in ``folder``.
+) -> tuple[xr.DataTree, list[Measured]]:
+    """Return the prediction and all shards, measured where ``folder`` has no sound file of them.
+
+    The prediction is one more piece of work for the executor, and the first it gets.
 
     Raises
     ------
@@ -75,13 +87,14 @@ def measure_missing(
     missing = [shard for shard in shards if shard.stem not in sound]
     if sound:
         _log.info("%d of %d shards are kept from before", len(sound), len(shards))
-    workers = min(workers, len(missing))
+    workers = min(workers, 1 + len(missing))
     try:
         with (
             _executor(executor, workers) as place,
             interruptible(at_once=isinstance(place, Serial)) as check,
             progress_bar(study.name, len(shards), done=len(sound), show=progress) as advance,
         ):
+            prediction = place.submit(predict, study)
             handles = [
                 (shard, place.submit(measure_shard, study, shard, paths[shard.stem]))
                 for shard in missing
@@ -89,12 +102,15 @@ def measure_missing(
             for shard in _collect(handles, check):
                 sound[shard.stem] = store.read_dataset(paths[shard.stem])
                 advance()
+            predicted = prediction.result()
+    except BrokenExecutor as error:
+        raise ShardError(f"{_DIED}: {_RESUME}") from error
     except KeyboardInterrupt:
         kept = sum(path.exists() for path in paths.values())
         raise Interrupted(
             f"interrupted with {kept} of {len(shards)} shards in {folder}: {_RESUME}"
         ) from None
-    return [(shard, sound[shard.stem]) for shard in shards]
+    return predicted, [(shard, sound[shard.stem]) for shard in shards]
 
 
 def _computed(variable: xr.DataArray) -> xr.DataArray:
@@ -135,10 +151,7 @@ def _collect(handles: Sequence[tuple[Shard, Handle]], check: Callable[[], None])
             try:
                 handle.result()
             except BrokenExecutor as error:
-                raise ShardError(
-                    "a worker process died (out of memory, killed, or started from a script "
-                    f'without `if __name__ == "__main__":`): {_RESUME}'
-                ) from error
+                raise ShardError(f"{_DIED}: {_RESUME}") from error
             except Exception as error:
                 raise ShardError(
                     f"shard {shard.label} failed with {type(error).__name__}: {error}; {_RESUME}"
