@@ -3,7 +3,10 @@
 import jax
 import pytest
 
+from widthwise.experiments import keep_compiled
+
 jax.config.update("jax_enable_x64", True)
+keep_compiled()  # the workers of a parallel run, and the next run, share compiled programs
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 

@@ -14,6 +14,20 @@ from widthwise import activations
 ARGUMENTS = {"hermite": "hermite(3)", "polynomial": "polynomial(1,-1,0.5)", "tanh": "tanh(4)"}
 NAMES = [ARGUMENTS.get(name, name) for name in activations.names()]
 VARIED = [*NAMES, "relu.centered", "elu.centered.normalized", "gelu.centered(2)", "leaky_relu(0.2)"]
+FAST = ("elu", "tanh(4)", "softsign", "elu.centered.normalized")
+"""Of those without a closed form, which compile slowly, these run by default."""
+
+
+def slow_unless_fast(names):
+    """Mark the other activations that are integrated by quadrature as slow."""
+    return [
+        pytest.param(n, marks=pytest.mark.slow)
+        if activations.get(n).forms is None and n not in FAST
+        else n
+        for n in names
+    ]
+
+
 CLOSED = [n for n in VARIED if activations.get(n).forms is not None]
 CONTINUOUS = [n for n in VARIED if activations.get(n).continuous]
 
@@ -64,7 +78,7 @@ def reference(s, kinks, k12, k11, k22):
     return total
 
 
-@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize("name", slow_unless_fast(VARIED))
 def test_dual_agrees_with_conditioning(name):
     phi = activations.get(name)
     pairs = MILD if name == "exp" else PAIRS
@@ -91,7 +105,7 @@ def test_pair_expectation_agrees_with_the_closed_dual(name):
     np.testing.assert_allclose(found, phi.dual(*jnp.asarray(MILD).T), atol=1e-11, rtol=1e-11)
 
 
-@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize("name", slow_unless_fast(VARIED))
 def test_hermite_series_gives_the_dual(name):
     phi = activations.get(name)
     rho = jnp.linspace(-0.6, 0.6, 10)
@@ -107,7 +121,7 @@ def gradients(phi, *covariances):
     return jax.grad(lambda *k: jnp.sum(phi.dual(*k)), argnums=(0, 1, 2))(*arrays)
 
 
-@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize("name", slow_unless_fast(VARIED))
 def test_derivatives_of_the_dual(name):
     phi = activations.get(name)
     at = [jnp.linspace(-0.4, 0.6, 10), jnp.full(10, 0.9), jnp.full(10, 1.2)]
@@ -124,7 +138,7 @@ def test_derivatives_of_the_dual(name):
         np.testing.assert_allclose(exact[argnum], slope, atol=5e-9, rtol=5e-9)
 
 
-@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize("name", slow_unless_fast(VARIED))
 def test_nothing_is_nan_at_the_ends(name):
     phi = activations.get(name)
     k12 = jnp.asarray([-1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.5, 1 - 1e-12])
@@ -141,14 +155,14 @@ def test_nothing_is_nan_at_the_ends(name):
         np.testing.assert_allclose(found[0], slopes, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", slow_unless_fast(CONTINUOUS))
 def test_dual_at_correlation_one_is_the_second_moment(name):
     phi = activations.get(name)
     q = jnp.geomspace(1e-6, 1.0, 10)
     np.testing.assert_allclose(phi.dual(q, q, q), phi.second_moment(q), rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [n for n in VARIED if activations.get(n).parity])
+@pytest.mark.parametrize("name", slow_unless_fast([n for n in VARIED if activations.get(n).parity]))
 def test_parity_shows_in_the_dual(name):
     phi = activations.get(name)
     rho = jnp.linspace(0.0, 1.0, 10)
@@ -166,7 +180,7 @@ def test_homogeneity(name):
     np.testing.assert_allclose(phi(3.0 * z), 3.0**degree * phi(z), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize("name", slow_unless_fast(VARIED))
 def test_centred_and_normalized(name):
     phi = activations.get(name)
     centred, normalized = phi.centered(0.7), phi.normalized(0.7)

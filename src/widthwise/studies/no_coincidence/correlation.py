@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 
 from widthwise import activations
-from widthwise.activations.cobweb import cobweb, three_panels
+from widthwise.activations.cobweb import three_panels
 from widthwise.experiments import Claim, Shard
-from widthwise.plotting import Picture
+from widthwise.plotting import Picture, diagonal, legend, new_figure, square, theory
 
 if TYPE_CHECKING:
     from widthwise.studies.no_coincidence.study import NoCoincidence
@@ -55,6 +55,22 @@ def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Datas
 def pictures(
     study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Picture]:
-    """The paper's three panels, and a cobweb for each activation of the study."""
-    del prediction, measurement
-    return [three_panels(), *(cobweb(activations.get(name)) for name in study.activations)]
+    """The paper's three panels, and the maps of the study's own activations side by side."""
+    del study, measurement
+    figure, (ax,) = new_figure(1, size=(4.6, 4.6))
+    diagonal(ax)
+    for i, name in enumerate(prediction["activation"].values):
+        theory(ax, prediction["rho"], prediction["map"].sel(activation=name), str(name), color=i)
+    square(ax)
+    ax.set_xlabel("correlation ρ of two inputs")
+    ax.set_ylabel("correlation C(ρ) one layer later")
+    legend(ax)
+    maps = Picture(
+        "maps",
+        "What one layer does to a correlation",
+        "The correlation map of each activation at infinite width. Where it meets the diagonal, "
+        "correlations stay. Zero mean pulls correlations to zero; a positive mean lifts the map "
+        "above zero, so that all inputs stay alike.",
+        figure,
+    )
+    return [three_panels(), maps]

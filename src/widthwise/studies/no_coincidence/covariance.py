@@ -33,7 +33,7 @@ CLAIMED_LAYER = 3
 EXPANSION = 0.15
 """Claims are made at the narrowest width whose expansion parameter is below this."""
 ENTRIES = ("11", "12", "22")
-BATCH = 4000
+BATCH = 5000
 ROUNDING = 1e-9
 SAMPLING = 5.0
 """Tolerance of a sampled prediction, in its own standard errors."""
@@ -51,8 +51,13 @@ def pairs() -> np.ndarray:
 
 
 def members_at(study: "NoCoincidence", width: int) -> int:
-    """Networks at a width: equal cost in weights, at most eight times the number at width 128."""
-    return max(8, min(8 * study.members, round(study.members * (128 / width) ** 2)))
+    """Networks at a width: equal cost in weights, at most four times the number at width 128."""
+    return max(8, min(4 * study.members, round(study.members * (128 / width) ** 2)))
+
+
+def even(members: int) -> int:
+    """Return the size of equal shards of at most BATCH members: one compiled program for all."""
+    return -(-members // -(-members // BATCH))
 
 
 def expansion(variance: np.ndarray, width: int) -> float:
@@ -124,13 +129,17 @@ def shards(study: "NoCoincidence") -> list[Shard]:
             PART,
             {"activation": name, "width": width},
             members=members_at(study, width),
-            batch=BATCH,
+            batch=even(members_at(study, width)),
         )
     ]
 
 
 def measure(study: "NoCoincidence", shard: Shard, key: jax.Array) -> xr.Dataset:
-    """Empirical kernels of each member; for the claimed pair also less their linear response."""
+    """Empirical kernels of each member; for the claimed pair also less their linear response.
+
+    The control variate is dear by quadrature: only the widest networks have it at every layer, the
+    others up to the claimed one.
+    """
     phi = activations.get(str(shard.settings["activation"]))
     width = int(shard.settings["width"])
     net = natural_network(phi, 1, depth=depth_of(study), width=width)
@@ -138,7 +147,9 @@ def measure(study: "NoCoincidence", shard: Shard, key: jax.Array) -> xr.Dataset:
     full = empirical_kernels(net, jnp.asarray(inputs(), jnp.float32), key=keys).kernel.values
     entries = pair_entries(full, [(0, 1 + i) for i in range(len(DISTANCES))])
     claimed = pairs()[:, 1] == CLAIMED["rho"]
-    free = controlled(phi, entries[:, :, claimed], pairs()[claimed])[:, :, 0]
+    free = entries[:, :, claimed][:, :, 0].copy()
+    layers = 1 + (depth_of(study) if width == max(study.widths) else CLAIMED_LAYER)
+    free[:, :layers] = controlled(phi, entries[:, :layers, claimed], pairs()[claimed])[:, :, 0]
     return xr.Dataset(
         {
             "kernel": (("member", "layer", "rho", "entry"), entries.astype(np.float32)),
@@ -158,14 +169,13 @@ def pair_entries(kernels: np.ndarray, which: list[tuple[int, int]]) -> np.ndarra
 def controlled(phi: Activation, kernels: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return kernels (member, layer, pair, entry) less their linear response."""
     jacobians = finite_width(phi, start, depth=kernels.shape[1] - 1).J
-    return np.asarray(
-        without_linear_response(
-            phi,
-            jnp.asarray(kernels),
-            jnp.asarray(jacobians),
-            weight_variance=natural_weight_variance(phi),
-        )
+    free = without_linear_response(
+        phi,
+        jnp.asarray(kernels, jnp.float32),
+        jnp.asarray(jacobians, jnp.float32),
+        weight_variance=natural_weight_variance(phi),
     )
+    return np.asarray(free)
 
 
 def corrections(point: xr.Dataset, limit: xr.Dataset, width: int) -> dict[str, statistics.Estimate]:

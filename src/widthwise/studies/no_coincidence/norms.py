@@ -55,8 +55,8 @@ def predict(study: "NoCoincidence") -> xr.Dataset:
 
 
 def shards(study: "NoCoincidence") -> list[Shard]:
-    """Four times as many networks as sampled chains, at least."""
-    members = max(64, 4 * study.members)
+    """Many more networks than sampled chains, whose error is the tolerance."""
+    members = max(64, 2 * study.members)
     return [
         shard
         for name in study.activations

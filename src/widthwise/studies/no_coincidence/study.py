@@ -75,7 +75,7 @@ class NoCoincidence(Study):
         tuple[str, ...],
         MinLen(1),
         Doc("Activations, by name: gelu, tanh(4), relu.centered, or module:function."),
-    ] = ("relu", "relu.centered", "gelu.centered", "tanh", "tanh(4)")
+    ] = ("relu", "relu.centered", "tanh", "tanh(4)")
     depth: Annotated[int, Ge(1), Le(1000), Doc("Hidden layers of the covariance part.")] = 8
     widths: Annotated[
         tuple[Width, ...], MinLen(1), Doc("Hidden widths of the covariance part.")
@@ -165,6 +165,14 @@ class NoCoincidence(Study):
     def paper(cls) -> "NoCoincidence":
         """Return larger ensembles, deeper networks, and property P on 2^10 inputs."""
         return cls(
+            activations=(
+                *cls.activations,
+                "gelu.centered",
+                "silu.centered",
+                "elu.centered",
+                "erf",
+                "sin",
+            ),
             depth=16,
             widths=(16, 64, 256, 1024),
             members=20_000,
