@@ -15,7 +15,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import ArrayLike, Real
 
 from widthwise.activations import Activation
 from widthwise.kernels.hypercube import check_sizes, hypercube_correlations
@@ -231,7 +231,7 @@ def deep_width_correction(phi: Activation, m: int, n_outputs: int, *, width: int
     return 4.0 ** (m - n_outputs) * excess / width
 
 
-def summarize(counts: Int[Array, " samples"]) -> ViolationSummary:
+def summarize(counts: Real[ArrayLike, " samples"]) -> ViolationSummary:
     """Estimate the chance of property P and the moments of ``N`` from counts, with errors.
 
     Parameters

@@ -27,7 +27,7 @@ PART = "covariance"
 DIMENSION = 16
 DISTANCES = (1, 4, 8, 16)
 """Hamming distances on the 16-cube: neighbours, correlation 1/2 and 0, antipodes."""
-CLAIMED = {"rho": 0.5}
+CLAIMED_RHO = 0.5
 CLAIMED_LAYER = 3
 """Pair, and number of hidden layers, of the first-order claims."""
 EXPANSION = 0.15
@@ -77,7 +77,7 @@ def predict(study: "NoCoincidence") -> xr.Dataset:
     moments = [finite_width(activations.get(a), pairs(), depth=depth) for a in study.activations]
     found = moments_dataset(moments, {"activation": list(study.activations), "rho": pairs()[:, 1]})
     gram = jnp.asarray(inputs() @ inputs().T / DIMENSION, jnp.float32)
-    first = int(np.flatnonzero(pairs()[:, 1] == CLAIMED["rho"])[0]) + 1
+    first = int(np.flatnonzero(pairs()[:, 1] == CLAIMED_RHO)[0]) + 1
     width = max(study.widths)
     keys = member_keys(jax.random.key(study.seed + 1), width, (0, chains(study, width)))
     chain = []
@@ -146,7 +146,7 @@ def measure(study: "NoCoincidence", shard: Shard, key: jax.Array) -> xr.Dataset:
     keys = member_keys(key, width, shard.members)
     full = empirical_kernels(net, jnp.asarray(inputs(), jnp.float32), key=keys).kernel.values
     entries = pair_entries(full, [(0, 1 + i) for i in range(len(DISTANCES))])
-    claimed = pairs()[:, 1] == CLAIMED["rho"]
+    claimed = pairs()[:, 1] == CLAIMED_RHO
     free = entries[:, :, claimed][:, :, 0].copy()
     layers = 1 + (depth_of(study) if width == max(study.widths) else CLAIMED_LAYER)
     free[:, :layers] = controlled(phi, entries[:, :layers, claimed], pairs()[claimed])[:, :, 0]
@@ -214,7 +214,7 @@ def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Datas
 def _first_order(
     study: "NoCoincidence", name: str, prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Claim]:
-    limit = prediction.sel(activation=name, **CLAIMED).isel(layer=CLAIMED_LAYER)
+    limit = prediction.sel(activation=name, rho=CLAIMED_RHO).isel(layer=CLAIMED_LAYER)
     first = {
         "H11": float(limit["H"].sel(entry="11")),
         "H12": float(limit["H"].sel(entry="12")),
@@ -228,7 +228,7 @@ def _first_order(
         Claim(
             name=f"{quantity}-{name}",
             statement=f"{WORDS[quantity]}: {name}, width {width}, {CLAIMED_LAYER} hidden layers, "
-            f"inputs of correlation {CLAIMED['rho']}",
+            f"inputs of correlation {CLAIMED_RHO}",
             predicted=first[quantity],
             measured=float(estimate.value),
             standard_error=float(estimate.standard_error),
@@ -251,7 +251,7 @@ def _exact(
         name=f"chain-{name}",
         statement="Variance of the covariance over networks is that of the exact kernel chain, "
         f"whose sampling error is the tolerance: {name}, width {width}, {CLAIMED_LAYER} hidden "
-        f"layers, inputs of correlation {CLAIMED['rho']}",
+        f"layers, inputs of correlation {CLAIMED_RHO}",
         predicted=float(limit["chain_V1212"]),
         measured=float(estimate.value),
         standard_error=float(estimate.standard_error),
@@ -272,7 +272,7 @@ def pictures(
 
 def _point(study: "NoCoincidence", measurement: xr.Dataset, name: str, width: int) -> xr.Dataset:
     """One ensemble at the claimed pair; ensembles with fewer members are padded in the file."""
-    point = measurement.sel(activation=name, width=width, **CLAIMED)
+    point = measurement.sel(activation=name, width=width, rho=CLAIMED_RHO)
     return point.isel(member=slice(0, members_at(study, width)))
 
 
@@ -283,7 +283,7 @@ def _corrections_picture(
     layers = np.arange(prediction.sizes["layer"])
     figure, (left, right) = new_figure(2, titles=("mean", "fluctuation"))
     for i, name in enumerate(study.activations):
-        limit = prediction.sel(activation=name, **CLAIMED)
+        limit = prediction.sel(activation=name, rho=CLAIMED_RHO)
         theory(left, layers, limit["H"].sel(entry="12"), name, color=i)
         variance = limit["V"].sel(entry="12", entry_2="12")
         theory(right, layers[1:], variance[1:], name, color=i)  # zero before the first layer
@@ -306,7 +306,7 @@ def _corrections_picture(
     return Picture(
         "finite-width",
         "What finite width adds to the covariance of two inputs",
-        f"Inputs of correlation {CLAIMED['rho']}. Solid lines: first order in 1/width. Dotted: the "
+        f"Inputs of correlation {CLAIMED_RHO}. Solid lines: first order in 1/width. Dotted: the "
         f"exact kernel chain, sampled. Points: {members_at(study, width)} real networks of width "
         f"{width}. Where solid lines and points part, the next order is no longer small: its size "
         "relative to the first is about V/width.",

@@ -116,7 +116,7 @@ class NoCoincidence(Study):
 
     def shards(self) -> list[Shard]:
         """Pieces of a few seconds each; first those that need least of what predicting compiles."""
-        return [shard for part in reversed(PARTS.values()) for shard in part.shards(self)]
+        return [shard for part in reversed(list(PARTS.values())) for shard in part.shards(self)]
 
     def measure(self, shard: Shard, key: Key[jax.Array, ""]) -> xr.Dataset:
         """One piece of the measurement of its part."""
