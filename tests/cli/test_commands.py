@@ -50,7 +50,7 @@ def test_a_failing_claim_is_exit_status_one(widthwise, monkeypatch: pytest.Monke
     study = find_study(COIN)
     right = study.predict
     monkeypatch.setattr(study, "predict", lambda self: right(self).map_over_datasets(_double))
-    status, out, _ = widthwise(*QUICK)
+    status, out, _ = widthwise(*QUICK, "--workers", "1")
     assert status == 1
     assert "✕ fails" in out
 

@@ -15,7 +15,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Real
+from jaxtyping import Array, ArrayLike, Real
 
 from widthwise.activations import Activation
 from widthwise.kernels.hypercube import check_sizes, hypercube_correlations

@@ -146,7 +146,7 @@ class NoCoincidence(Study):
     def quick(cls) -> "NoCoincidence":
         """Return a preset of a few seconds."""
         return cls(
-            activations=("relu.centered", "tanh"),
+            activations=("relu.centered", "erf"),
             depth=3,
             widths=(16,),
             members=64,
