@@ -1,12 +1,22 @@
-"""Run the Python examples of the Markdown pages as tests."""
+"""Settings of the whole suite, and the Python examples of the Markdown pages as tests.
+
+Theory is tested in float64, ranks never promote silently, compiled programs are kept and shared.
+"""
 
 import os
 from pathlib import Path
 from tempfile import mkdtemp
 
+import jax
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
+
+from widthwise.experiments import keep_compiled
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+keep_compiled()
 
 
 def _elsewhere(namespace: dict) -> None:

@@ -1,13 +1,7 @@
-"""Settings of the whole suite: theory is tested in float64, ranks never promote silently."""
+"""What all tests share; the settings of JAX stand in the conftest above."""
 
 import jax
 import pytest
-
-from widthwise.experiments import keep_compiled
-
-jax.config.update("jax_enable_x64", True)
-keep_compiled()  # the workers of a parallel run, and the next run, share compiled programs
-jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 @pytest.fixture

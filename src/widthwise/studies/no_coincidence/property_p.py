@@ -162,7 +162,7 @@ def pictures(
 ) -> list[Picture]:
     """Probability of property P against depth."""
     figure, (ax,) = new_figure(1, size=(6.4, 4.2))
-    depths = prediction["layers"].values
+    depths = prediction["layers"].values.tolist()
     for i, name in enumerate(study.activations):
         theory(ax, depths, prediction["probability"].sel(activation=name), name, color=i)
         found = [summarize(_counts(measurement, name, depth)).probability for depth in depths]
