@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from widthwise.plotting.marks import Numbers
 from widthwise.plotting.numbers import error_bars, free_lines
-from widthwise.plotting.style import house_style
+from widthwise.plotting.style import Numbers, house_style
 
 
 def new_figure(

@@ -4,11 +4,10 @@ from typing import SupportsFloat
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
 
-from widthwise.plotting.style import INK, colour, marker
+from widthwise.plotting.style import INK, Numbers, colour, marker
 
-Numbers = ArrayLike | float | int
+Numbers = Numbers | float | int
 """Whatever NumPy turns into an array of numbers: lists, scalars, JAX and xarray arrays."""
 
 DASHES = {

@@ -1,10 +1,14 @@
 """The house style: one palette and one set of matplotlib settings, applied locally."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from numpy.typing import ArrayLike
+
+Numbers = ArrayLike | Sequence[Any]
+"""What drawing functions take: arrays, numbers, and lists or tuples of them."""
 
 INK = "#16191d"
 """The neutral colour of text and axes; inline SVG turns it into ``currentColor``."""

@@ -100,9 +100,9 @@ def pictures(
     )
     for ax, n in zip(axes, study.circuit_sizes, strict=True):
         shares = [statistics.mean(_shares(measurement, n, layers)) for layers in LAYERS]
-        measured(
-            ax, LAYERS, [s.value for s in shares], [s.standard_error for s in shares], "circuits"
-        )
+        values = np.array([share.value for share in shares])
+        errors = np.array([share.standard_error for share in shares])
+        measured(ax, np.array(LAYERS), values, errors, "circuits")
         reference_line(ax, y=float(prediction.permutation.sel(gates=n)), label="permutation")
         log_axis(ax, "x", base=2, ticks=LAYERS)
         log_axis(ax, "y")

@@ -294,8 +294,8 @@ def _corrections_picture(
             for layer in layers[1:]
         ]
         for ax, quantity in ((left, "H12"), (right, "V1212")):
-            values = [f[quantity].value for f in found]
-            errors = [f[quantity].standard_error for f in found]
+            values = np.array([f[quantity].value for f in found])
+            errors = np.array([f[quantity].standard_error for f in found])
             measured(ax, layers[1:], values, errors, name, color=i)
     left.set_ylabel(f"n (mean covariance − K),  n = {width}")
     right.set_ylabel("n · variance of the covariance")

@@ -164,10 +164,11 @@ def pictures(
     figure, (ax,) = new_figure(1, size=(6.4, 4.2))
     depths = prediction["layers"].values.tolist()
     for i, name in enumerate(study.activations):
-        theory(ax, depths, prediction["probability"].sel(activation=name), name, color=i)
+        theory(ax, np.array(depths), prediction["probability"].sel(activation=name), name, color=i)
         found = [summarize(_counts(measurement, name, depth)).probability for depth in depths]
-        values, errors = [f.value for f in found], [f.standard_error for f in found]
-        measured(ax, depths, values, errors, name, color=i)
+        values = np.array([f.value for f in found])
+        errors = np.array([f.standard_error for f in found])
+        measured(ax, np.array(depths), values, errors, name, color=i)
     reference_line(ax, y=float(prediction["random_baseline"]), label="random function")
     odd = baseline(study.input_bits, study.output_bits, parity="odd").probability
     if odd > 0:
