@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from widthwise.plotting.marks import Numbers
 from widthwise.plotting.numbers import error_bars, free_lines
 from widthwise.plotting.style import Numbers, house_style
 

@@ -7,9 +7,6 @@ from matplotlib.axes import Axes
 
 from widthwise.plotting.style import INK, Numbers, colour, marker
 
-Numbers = Numbers | float | int
-"""Whatever NumPy turns into an array of numbers: lists, scalars, JAX and xarray arrays."""
-
 DASHES = {
     "solid": "-",
     "dashed": (0, (5, 2)),

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from numpy.typing import ArrayLike
 
-Numbers = ArrayLike | Sequence[Any]
+Numbers = ArrayLike | Sequence[Any] | float | int
 """What drawing functions take: arrays, numbers, and lists or tuples of them."""
 
 INK = "#16191d"
