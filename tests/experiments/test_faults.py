@@ -49,7 +49,7 @@ def equals_a_fresh_run(resumed: Run, folder: Path) -> None:
 
 
 def test_kill_minus_nine(tmp_path: Path) -> None:
-    with start(tmp_path, "kill") as process:
+    with start(tmp_path, "kill", "--workers", "1") as process:
         process.communicate()
     assert process.returncode == -signal.SIGKILL
     (kept,) = shards(tmp_path)

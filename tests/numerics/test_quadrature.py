@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from widthwise.numerics import KinkRule, gaussian_mean, gaussian_pair_mean
-from widthwise.numerics.quadrature import _elementwise, _pair_at
+from widthwise.numerics.quadrature import _pair_at, _traced
 
 HINGES = KinkRule(kinks=(-0.5, 1.0))
 
@@ -79,7 +79,7 @@ def test_moments_at_every_correlation(r):
 
 def test_a_large_input_needs_little_memory():
     k = jax.ShapeDtypeStruct((1000, 1000), jnp.float64)
-    program = _elementwise.lower(_pair_at, hinge_pair, HINGES, k, k, k).compile()
+    program = _traced.lower(_pair_at, hinge_pair, HINGES, k, k, k).compile()
     memory = program.memory_analysis()
     assert memory is not None
     assert memory.temp_size_in_bytes < 100e6  # ten times one input; all nodes would be 2e11

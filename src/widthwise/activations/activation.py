@@ -196,8 +196,11 @@ class Activation:
         The variance ``q`` is kept by weights of variance ``q / E[s^2]``; below one it is stable.
         """
         (q,) = floating(variance)
-        moment, slope = _second_moment_and_slope(self.averages, self.gain, self.offset, q)
-        return q * slope / moment
+        if self.forms is None and self.continuous:
+            growth = gaussian_mean(_Growth(self), q, rule=self.rule)
+        else:
+            growth = _evaluate(_growth, self.averages, self._affine, (q,))
+        return growth / self.second_moment(q)
 
     def correlation_map(
         self, rho: Real[ArrayLike, "..."], variance: Real[ArrayLike, "..."] = 1.0
@@ -232,6 +235,17 @@ class Activation:
         from widthwise.activations.verdict import judge
 
         return judge(self, variance)
+
+
+@dataclass(frozen=True)
+class _Growth:
+    """``z s(z) s'(z)``."""
+
+    s: Activation
+
+    def __call__(self, z: Array) -> Array:
+        value, slope = jax.jvp(self.s, (z,), (jnp.ones_like(z),))
+        return z * value * slope
 
 
 def check_variance(variance: float | int) -> None:
@@ -274,67 +288,51 @@ def _checked(*covariances: Real[ArrayLike, "..."]) -> tuple[Array, Array, Array]
     return k12, k11, k22
 
 
-_BLOCK = 64
-_FEW = 2048  # elements up to which one program is shared by all shapes
-
-
 def _evaluate(
     program: Callable, averages: Averages, numbers: tuple[float, ...], arrays: tuple[Array, ...]
 ) -> Array:
-    """Run an elementwise program; by quadrature, in blocks of one shape.
+    """Run an elementwise program, as one compiled whole where everything has a closed form.
 
-    A quadrature program takes seconds to compile, so a few values of whatever shape are padded to
-    blocks that all use the same one.
+    Quadrature compiles its own parts, which all functions share.
     """
-    shape, size = arrays[0].shape, arrays[0].size
-    if averages.forms is not None or not 0 < size <= _FEW:
-        return program(averages, *numbers, *arrays)
-    try:
-        flat = [np.asarray(array).ravel() for array in arrays]
-    except jax.errors.TracerArrayConversionError:
-        return program(averages, *numbers, *arrays)
-    padded = [np.pad(values, (0, -size % _BLOCK), mode="edge") for values in flat]
-    blocks = zip(*(np.split(values, len(values) // _BLOCK) for values in padded), strict=True)
-    found = [np.asarray(program(averages, *numbers, *block)) for block in blocks]
-    return jnp.asarray(np.concatenate(found)[:size].reshape(shape))
+    run = program if averages.forms is None else _compiled(program)
+    return run(averages, *numbers, *arrays)
 
 
-# Compiled once for a function and all its affine versions: gain and offset are traced.
+@cache
+def _compiled(program: Callable) -> Callable:
+    """Compile for a function and all its affine versions: gain and offset are traced."""
+    return jax.jit(program, static_argnums=0)
 
 
-@partial(jax.jit, static_argnums=0)
 def _mean(averages: Averages, q: Array) -> Array:
     return averages.mean(q)
 
 
-@partial(jax.jit, static_argnums=0)
-def _second_moment(averages: Averages, gain: Array, offset: Array, q: Array) -> Array:
+def _second_moment(averages: Averages, gain: ArrayLike, offset: ArrayLike, q: Array) -> Array:
     mixed = 2 * gain * offset * averages.mean(q)
     return gain**2 * averages.second_moment(q) + mixed + offset**2
 
 
-@partial(jax.jit, static_argnums=0)
-def _second_moment_and_slope(
-    averages: Averages, gain: Array, offset: Array, q: Array
-) -> tuple[Array, Array]:
+def _growth(averages: Averages, gain: ArrayLike, offset: ArrayLike, q: Array) -> Array:
+    """``q dE[s^2]/dq``."""
     at = partial(_second_moment, averages, gain, offset)
-    return jax.jvp(at, (q,), (jnp.ones_like(q),))
+    return q * jax.jvp(at, (q,), (jnp.ones_like(q),))[1]
 
 
-@partial(jax.jit, static_argnums=0)
 def _dual(
-    averages: Averages, gain: Array, offset: Array, k12: Array, k11: Array, k22: Array
+    averages: Averages, gain: ArrayLike, offset: ArrayLike, k12: Array, k11: Array, k22: Array
 ) -> Array:
     mixed = gain * offset * (averages.mean(k11) + averages.mean(k22))
     return gain**2 * averages.dual(k12, k11, k22) + mixed + offset**2
 
 
-@partial(jax.jit, static_argnums=0)
 def _dual_derivative(averages: Averages, k12: Array, k11: Array, k22: Array) -> Array:
     return averages.dual_derivative(k12, k11, k22)
 
 
-@partial(jax.jit, static_argnums=0)
-def _correlation_map(averages: Averages, gain: Array, offset: Array, rho: Array, q: Array) -> Array:
+def _correlation_map(
+    averages: Averages, gain: ArrayLike, offset: ArrayLike, rho: Array, q: Array
+) -> Array:
     dual = _dual(averages, gain, offset, q * rho, q, q)
     return dual / _second_moment(averages, gain, offset, q)

@@ -20,7 +20,7 @@ from jaxtyping import Array, ArrayLike, Float, Real
 from widthwise.activations.activation import Activation
 from widthwise.activations.standard import abs as _abs
 from widthwise.activations.standard import identity, relu
-from widthwise.numerics.quadrature import KinkRule, _line, floating
+from widthwise.numerics.quadrature import KinkRule, floating, line_nodes
 
 _TERMS = 60  # of the continued fraction: below rounding from three standard deviations on
 
@@ -184,7 +184,7 @@ def _integrate(
     deviation = jnp.sqrt(safe)
     # One more cut in the middle of the Gaussian, for kinks that lie far outside it.
     centres = jnp.append((jnp.asarray(rule.centres, mean.dtype) - mean) / deviation, 0.0)
-    x, weights = _line(centres, rule.width / deviation, rule.refined())
+    x, weights = line_nodes(centres, rule.width / deviation, rule.refined())
     z = mean + deviation * x
     hermite = [jnp.ones_like(x), x]
     for k in range(2, order + 1):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -99,10 +100,13 @@ def measure_missing(
                 (shard, place.submit(measure_shard, study, shard, paths[shard.stem]))
                 for shard in missing
             ]
-            for shard in _collect(handles, check):
-                sound[shard.stem] = store.read_dataset(paths[shard.stem])
-                advance()
-            predicted = prediction.result()
+            predicted = xr.DataTree()
+            for shard, result in _collect([(None, prediction), *handles], check):
+                if shard is None:
+                    predicted = result
+                else:
+                    sound[shard.stem] = store.read_dataset(paths[shard.stem])
+                    advance()
     except BrokenExecutor as error:
         raise ShardError(f"{_DIED}: {_RESUME}") from error
     except KeyboardInterrupt:
@@ -139,8 +143,10 @@ def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
         yield Serial()
 
 
-def _collect(handles: Sequence[tuple[Shard, Handle]], check: Callable[[], None]) -> Iterator[Shard]:
-    """Yield shards as they finish; the first failure stops the run."""
+def _collect(
+    handles: Sequence[tuple[Shard | None, Handle]], check: Callable[[], None]
+) -> Iterator[tuple[Shard | None, Any]]:
+    """Yield shards (None for the prediction) with their results; the first failure stops all."""
     waiting = list(handles)
     while waiting:
         check()
@@ -149,12 +155,14 @@ def _collect(handles: Sequence[tuple[Shard, Handle]], check: Callable[[], None])
             time.sleep(0.02)
         for shard, handle in ready:
             try:
-                handle.result()
+                result = handle.result()
             except BrokenExecutor as error:
                 raise ShardError(f"{_DIED}: {_RESUME}") from error
             except Exception as error:
+                if shard is None:
+                    raise
                 raise ShardError(
                     f"shard {shard.label} failed with {type(error).__name__}: {error}; {_RESUME}"
                 ) from error
             waiting.remove((shard, handle))
-            yield shard
+            yield shard, result

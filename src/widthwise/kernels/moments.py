@@ -17,18 +17,18 @@ If the widths differ, each layer's own noise ``Cov`` is divided by its width rel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float
+from jaxtyping import ArrayLike, Bool, Float
 
 from widthwise.activations import Activation
 from widthwise.kernels.infinite_width import checked_covariance, checked_scales, mean_products
 from widthwise.kernels.products import product_moments
 
-_CHUNK = 16  # pairs per compiled call: one compilation of a layer serves every number of pairs
+_CHUNK = 16  # pairs per compiled call: one compilation serves every number of pairs
+_NODES = 2**21  # quadrature nodes at once, which bounds the memory
 RELIABLE = 0.3  # largest relative variance V / (n K^2) of a squared norm for first order to hold
 
 
@@ -152,12 +152,12 @@ def finite_width(
             "each hidden layer."
         )
     distinct, where = np.unique(pairs, axis=0, return_inverse=True)
-    padded = np.resize(distinct, (-(-len(distinct) // _CHUNK) * _CHUNK, 3))
+    chunk = max(1, min(_CHUNK, _NODES // phi.rule.plane_nodes))
+    padded = np.resize(distinct, (-(-len(distinct) // chunk) * chunk, 3))
     inverse_widths = [float(w) for w in 1 / widths]
     with jax.enable_x64(True):
         chunks = [
-            _moments(phi, jnp.asarray(chunk), inverse_widths, *scales)
-            for chunk in padded.reshape(-1, _CHUNK, 3)
+            _moments(phi, pairs, inverse_widths, *scales) for pairs in padded.reshape(-1, chunk, 3)
         ]
     joined = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
     return FiniteWidth(*(moment[:, where.ravel()] for moment in joined))
@@ -218,39 +218,28 @@ def _relative(variance: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 def _moments(
     phi: Activation,
-    pairs: Array,
+    pairs: np.ndarray,
     inverse_widths: Sequence[float],
     weight_variance: float,
     bias_variance: float,
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[np.ndarray, ...]:
     """K, H, V at every layer and J at every transition, layers first."""
-    zero = jnp.zeros_like(pairs)
+    zero = np.zeros_like(pairs)
     state = (pairs, zero, zero[:, :, None] * zero[:, None, :])
     states, jacobians = [state], []
     for inverse_width in inverse_widths:
-        state, jacobian = _layer(phi, state, inverse_width, weight_variance, bias_variance)
+        f = mean_products(phi, jnp.asarray(state[0]))
+        found = product_moments(phi, jnp.asarray(state[0]), f)
+        noise, jacobian, curvature = (np.asarray(moment) for moment in found)
+        _, h, v = state
+        carried = np.einsum("pij,pjk,plk->pil", jacobian, v, jacobian)
+        drift = np.einsum("pij,pj->pi", jacobian, h) + np.einsum("pijk,pjk->pi", curvature, v) / 2
+        state = (
+            bias_variance + weight_variance * np.asarray(f),
+            weight_variance * drift,
+            weight_variance**2 * (inverse_width * noise + carried),
+        )
         states.append(state)
         jacobians.append(jacobian)
-    k, h, v = (jnp.stack(path) for path in zip(*states, strict=True))
-    return k, h, v, jnp.stack(jacobians)
-
-
-@partial(jax.jit, static_argnums=0)
-def _layer(
-    phi: Activation,
-    state: tuple[Array, Array, Array],
-    inverse_width: Array,
-    weight_variance: Array,
-    bias_variance: Array,
-) -> tuple[tuple[Array, Array, Array], Array]:
-    k, h, v = state
-    f = mean_products(phi, k)
-    noise, jacobian, curvature = product_moments(phi, k, f)
-    carried = jnp.einsum("pij,pjk,plk->pil", jacobian, v, jacobian)
-    drift = jnp.einsum("pij,pj->pi", jacobian, h) + jnp.einsum("pijk,pjk->pi", curvature, v) / 2
-    state = (
-        bias_variance + weight_variance * f,
-        weight_variance * drift,
-        weight_variance**2 * (inverse_width * noise + carried),
-    )
-    return state, jacobian
+    k, h, v = (np.stack(path) for path in zip(*states, strict=True))
+    return k, h, v, np.stack(jacobians)

@@ -12,7 +12,9 @@ Price's theorem (R. Price, 1958), ``d/dK12 = d/du d/dv`` and ``d/dK11 = (1/2) d^
 rest. Derived.
 """
 
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.activations import Activation
-from widthwise.numerics.quadrature import KinkRule, _line, gaussian_nodes
+from widthwise.numerics.quadrature import KinkRule, gaussian_nodes, line_nodes
 
 _DEGENERATE = 1e-12  # 1 - correlation^2 below which a pair counts as one input, up to scale
 
@@ -56,14 +58,83 @@ def product_moments(
         ``Cov(s_a s_b, s_c s_d)`` under ``N(0, K)``, ``dF/dK`` and ``d^2F/dK dK``, all indexed by
         the entries 11, 12, 22.
     """
-    return jax.lax.map(lambda pair: _one_pair(phi, *pair), (k, f))
+    at = _nodes(replace(phi.rule, kinks=phi.rule.centres), k)
+    return _moments(at, *_values(phi, at.z, at.u, at.v), f)
 
 
-def _one_pair(phi: Activation, k: Array, f: Array) -> tuple[Array, Array, Array]:
-    (fourth1, fourth2), (slope1, slope2), (bend1, bend2) = jax.vmap(partial(input_moments, phi))(
-        k[::2]
+class _Nodes(NamedTuple):
+    """Nodes and weights for the pairs: on the line for each input, in the plane for both."""
+
+    k: Array
+    z: Array
+    x: Array
+    w: Array
+    u: Array
+    v: Array
+    m: Array
+    p: Array
+    outer: Array
+    inner: Array
+
+
+# Three programs instead of one: the long ones know nothing of the activation and are compiled once
+# for all of them.
+
+
+@jax.jit
+def _nodes(rule: KinkRule, k: Float[Array, "p 3"]) -> _Nodes:
+    return jax.vmap(partial(_nodes_of_pair, rule))(k)
+
+
+@partial(jax.jit, static_argnums=0)
+def _values(phi: Activation, *points: Array) -> tuple[Array, ...]:
+    return tuple(phi(z) for z in points)
+
+
+@jax.jit
+def _moments(
+    at: _Nodes, s: Array, s1: Array, s2: Array, f: Float[Array, "p 3"]
+) -> tuple[Float[Array, "p 3 3"], Float[Array, "p 3 3"], Float[Array, "p 3 3 3"]]:
+    return jax.vmap(_moments_of_pair)(at, s, s1, s2, f)
+
+
+def _scaled(k: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Deviations, the same with one for zero, the sign of the correlation, and c and t."""
+    deviations = jnp.sqrt(k[::2])
+    scales = jnp.where(deviations > 0, deviations, 1.0)
+    sign = jnp.where(k[1] < 0, -1.0, 1.0)
+    rho = jnp.clip(sign * k[1] / (scales[0] * scales[1]), 0.0, 1.0)
+    return deviations, scales, sign, jnp.sqrt((1 + rho) / 2), jnp.sqrt((1 - rho) / 2)
+
+
+def _nodes_of_pair(rule: KinkRule, k: Array) -> _Nodes:
+    z, x, w = jax.vmap(partial(gaussian_nodes, rule=rule.refined()))(k[::2])
+    deviations, scales, sign, c, t = _scaled(k)
+    kinks = jnp.asarray(rule.centres, k.dtype)
+    lines1, lines2 = kinks / scales[0], sign * kinks / scales[1]
+    widths = rule.width / scales
+    safe_t = jnp.where(t > 0, t, 1.0)
+    crossings = (lines1[:, None] - lines2[None, :]).ravel() / (2 * safe_t)
+    m, outer = line_nodes(crossings, jnp.sum(widths) / (2 * safe_t), rule)
+
+    def cut(m: Array) -> tuple[Array, Array]:
+        lines = jnp.concatenate([lines1 - t * m, lines2 + t * m]) / c
+        return line_nodes(lines, jnp.min(widths) / c, rule)
+
+    p, inner = jax.vmap(cut)(m)
+    u = deviations[0] * (c * p + t * m[:, None])
+    v = sign * deviations[1] * (c * p - t * m[:, None])
+    return _Nodes(k, z, x, w, u, v, m, p, outer, inner)
+
+
+def _moments_of_pair(
+    at: _Nodes, s: Array, s1: Array, s2: Array, f: Array
+) -> tuple[Array, Array, Array]:
+    k = at.k
+    (fourth1, fourth2), (slope1, slope2), (bend1, bend2) = jax.vmap(_moments_of_input)(
+        s, at.x, at.w, k[::2]
     )
-    (cubic1, squares, cubic2), cross1, cross2 = _two_inputs(phi, k)
+    (cubic1, squares, cubic2), cross1, cross2 = _cross_moments(at, s1, s2)
     product = k[0] * k[2]
     line = product - k[1] ** 2 <= _DEGENERATE * product
     ratio = jnp.where(product > 0, f[1] / jnp.where(f[0] > 0, f[0], 1.0), 0.0)
@@ -84,8 +155,12 @@ def input_moments(
     phi: Activation, q: Float[Array, ""]
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     """``E[s^4]``, and the first two derivatives of ``E[s^2]`` in the variance q (zero at zero)."""
-    z, x, w = gaussian_nodes(q, phi.rule.refined())  # a fourth power turns faster than s
-    square = phi(z) ** 2
+    z, x, w = gaussian_nodes(q, phi.rule.refined())
+    return _moments_of_input(phi(z), x, w, q)
+
+
+def _moments_of_input(s: Array, x: Array, w: Array, q: Array) -> tuple[Array, Array, Array]:
+    square = s**2
     safe = jnp.where(q > 0, q, 1.0)
     hermite = _hermite(x)
     slope = jnp.where(q > 0, jnp.sum(w * square * hermite[2]) / (2 * safe), 0.0)
@@ -93,45 +168,19 @@ def input_moments(
     return jnp.sum(w * square**2), slope, bend
 
 
-def _two_inputs(phi: Activation, k: Array) -> tuple[Array, Array, Array]:
+def _cross_moments(at: _Nodes, s1: Array, s2: Array) -> tuple[Array, Array, Array]:
     """``E[s(u)^3 s(v)]`` and its two companions, and the derivatives of ``E[s(u) s(v)]``."""
-    deviations = jnp.sqrt(k[::2])
-    scales = jnp.where(deviations > 0, deviations, 1.0)
-    sign = jnp.where(k[1] < 0, -1.0, 1.0)
-    rho = jnp.clip(sign * k[1] / (scales[0] * scales[1]), 0.0, 1.0)
-    c, t = jnp.sqrt((1 + rho) / 2), jnp.sqrt((1 - rho) / 2)
+    _, scales, sign, c, t = _scaled(at.k)
     safe_t = jnp.where(t > 0, t, 1.0)
-    (m, outer), (p, inner) = _pair_nodes(phi.rule, scales, sign, c, t)
-    s1 = phi(deviations[0] * (c * p + t * m[:, None]))
-    s2 = phi(sign * deviations[1] * (c * p - t * m[:, None]))
-    w = outer[:, None] * inner
-    product = s1 * s2
-    fourths = jnp.stack([jnp.sum(w * product * g) for g in (s1**2, product, s2**2)])
-    rows = jnp.stack([jnp.sum(w * product * h, axis=1) for h in _hermite(p)])
+    product = at.outer[:, None] * at.inner * s1 * s2
+    fourths = jnp.stack([jnp.sum(product * g) for g in (s1**2, s1 * s2, s2**2)])
+    rows = jnp.stack([jnp.sum(product * h, axis=1) for h in _hermite(at.p)])
     powers = jnp.arange(5)
-    table = (rows @ _hermite(m).T) / (c ** powers[:, None] * safe_t ** powers[None, :])
+    table = (rows @ _hermite(at.m).T) / (c ** powers[:, None] * safe_t ** powers[None, :])
     pure = jnp.stack([1 / scales[0] ** 2, sign / (scales[0] * scales[1]), 1 / scales[1] ** 2])
     gradient = _FORMS @ jnp.stack([table[2, 0], table[1, 1], table[0, 2]])
     hessian = _PRODUCTS @ jnp.stack([table[4 - b, b] for b in range(5)])
     return fourths, pure * gradient, jnp.outer(pure, pure) * hessian
-
-
-def _pair_nodes(
-    rule: KinkRule, scales: Array, sign: Array, c: Array, t: Array
-) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Nodes and weights of m, and for each of them of p, cut where u or v meets a kink."""
-    kinks = jnp.asarray(rule.centres, c.dtype)
-    lines1, lines2 = kinks / scales[0], sign * kinks / scales[1]
-    widths = rule.width / scales
-    safe_t = jnp.where(t > 0, t, 1.0)
-    crossings = (lines1[:, None] - lines2[None, :]).ravel() / (2 * safe_t)
-    m, outer = _line(crossings, jnp.sum(widths) / (2 * safe_t), rule)
-
-    def cut(m: Array) -> tuple[Array, Array]:
-        lines = jnp.concatenate([lines1 - t * m, lines2 + t * m]) / c
-        return _line(lines, jnp.min(widths) / c, rule)
-
-    return (m, outer), jax.vmap(cut)(m)
 
 
 def _hermite(x: Array) -> Array:

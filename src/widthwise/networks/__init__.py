@@ -2,7 +2,6 @@
 
 from widthwise.networks.dense import Affine as Affine
 from widthwise.networks.dense import Dense as Dense
-from widthwise.networks.draws import Draws as Draws
 from widthwise.networks.elementwise import Abs as Abs
 from widthwise.networks.elementwise import Cos as Cos
 from widthwise.networks.elementwise import Elementwise as Elementwise

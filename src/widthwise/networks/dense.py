@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from widthwise.networks.draws import Draws
 from widthwise.networks.layer import Layer
 from widthwise.networks.parametrization import Real, Scale, check_std
 from widthwise.networks.place import Features, Place
 from widthwise.networks.state import DenseState
+from widthwise.numerics.draws import Draws
 
 
 class Affine(eqx.Module):

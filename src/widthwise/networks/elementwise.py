@@ -8,10 +8,10 @@ from jaxtyping import Array, Float
 
 from widthwise import activations
 from widthwise.activations import Activation
-from widthwise.networks.draws import Draws
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features, Place
 from widthwise.networks.state import DenseState
+from widthwise.numerics.draws import Draws
 
 
 class Pointwise(eqx.Module):

@@ -6,9 +6,9 @@ from dataclasses import fields
 
 import equinox as eqx
 
-from widthwise.networks.draws import Draws
 from widthwise.networks.place import Features, Place
 from widthwise.networks.state import DenseState
+from widthwise.numerics.draws import Draws
 
 
 class Layer(ABC):

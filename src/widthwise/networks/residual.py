@@ -6,10 +6,10 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from widthwise.networks.draws import Draws
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features, Place
 from widthwise.networks.state import DenseState
+from widthwise.numerics.draws import Draws
 
 
 class Skip(eqx.Module):

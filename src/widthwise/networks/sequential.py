@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, Shaped
 
-from widthwise.networks.draws import Draws
 from widthwise.networks.layer import Layer, walk
 from widthwise.networks.parametrization import NTK, Parametrization
 from widthwise.networks.place import Features, Place
 from widthwise.networks.residual import Residual
 from widthwise.networks.state import DenseState, Kernel, dense_state
 from widthwise.networks.table import ParameterRow, parameter_rows
+from widthwise.numerics.draws import Draws
 
 
 class Chain(eqx.Module):

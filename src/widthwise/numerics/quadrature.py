@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,13 +28,23 @@ from jaxtyping import Array, ArrayLike, Float, Real
 from widthwise.numerics.safe import safe_sqrt
 
 _CHUNK = 64  # pairs integrated at once: their temporaries stay inside the cache
+_FEW = 1024  # known numbers up to which no program is compiled for their shape
+_BLOCK = 16  # of them at once: their nodes stay inside the cache
 _SPREAD = 1.6  # the sinh map crowds on 1.6 widths: the best of 1, 1.6, 2.5 at every steepness tried
 _FLAT = 100.0  # scaled widths above this leave the map linear: capping them keeps it finite
 
 
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["kinks", "width"],
+    meta_fields=["nodes", "reach"],
+)
 @dataclass(frozen=True)
 class KinkRule:
     """Where to cut and how finely to integrate.
+
+    Hashable, and a pytree: a compiled function may take it as a static argument, or take its kinks
+    and width as numbers and so serve every rule of the same size.
 
     Parameters
     ----------
@@ -48,15 +59,21 @@ class KinkRule:
         Integration stops at this many standard deviations.
     """
 
-    kinks: tuple[float, ...] = ()
-    width: float = 1.0
+    kinks: tuple[float | Array, ...] = ()
+    width: float | Array = 1.0
     nodes: int = 32
     reach: float = 9.0
 
     @property
-    def centres(self) -> tuple[float, ...]:
+    def centres(self) -> tuple[float | Array, ...]:
         """The cuts: the kinks, or zero where there is none."""
         return self.kinks or (0.0,)
+
+    @property
+    def plane_nodes(self) -> int:
+        """Nodes that a pair takes."""
+        cuts = len(self.centres)
+        return (2 * self.nodes * cuts**2) * (2 * self.nodes * 2 * cuts)
 
     def refined(self, nodes: int = 64) -> "KinkRule":
         """Return the same cuts with more nodes and a longer reach."""
@@ -76,7 +93,7 @@ def _ascending(x: Float[Array, " c"]) -> Float[Array, " c"]:
     return jnp.stack([jnp.min(x), jnp.max(x)])[: x.shape[0]]
 
 
-def _line(
+def line_nodes(
     centres: Float[Array, " c"], width: Float[Array, ""], rule: KinkRule
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """Nodes, and weights times the normal density, of the line cut at ``centres``."""
@@ -102,18 +119,19 @@ def gaussian_nodes(
     """Nodes ``z`` under ``N(0, variance)``, the same nodes standardised, and their weights."""
     safe = safe_sqrt(variance, at_zero=1.0)
     centres = jnp.asarray(rule.centres, variance.dtype) / safe
-    x, w = _line(centres, rule.width / safe, rule)
+    x, w = line_nodes(centres, rule.width / safe, rule)
     return safe_sqrt(variance) * x, x, w
 
 
-def _mean_at(f: Callable, rule: KinkRule, variance: Float[Array, ""]) -> Float[Array, ""]:
-    z, _, w = gaussian_nodes(variance, rule)
-    return jnp.sum(w * f(z))
+class _Plane(NamedTuple):
+    """A pair at one correlation, cut where either argument meets a kink."""
+
+    outer: tuple[Array, Array]
+    cut: Callable[[Array], tuple[Array, Array]]
+    pair: Callable[[Array, Array], tuple[Array, Array]]
 
 
-def _pair_at(
-    f: Callable, rule: KinkRule, k12: Float[Array, ""], k11: Float[Array, ""], k22: Float[Array, ""]
-) -> Float[Array, ""]:
+def _plane(rule: KinkRule, k12: Array, k11: Array, k22: Array) -> _Plane:
     s1, s2 = safe_sqrt(k11), safe_sqrt(k22)
     safe1, safe2 = safe_sqrt(k11, at_zero=1.0), safe_sqrt(k22, at_zero=1.0)
     sign = jnp.where(k12 < 0, -1.0, 1.0).astype(k12.dtype)
@@ -125,20 +143,91 @@ def _pair_at(
     width1, width2 = rule.width / safe1, rule.width / safe2
     crossings = (lines1[:, None] - lines2[None, :]).ravel() / (2 * safe_sin)
 
+    def cut(m: Array) -> tuple[Array, Array]:
+        lines = jnp.concatenate([lines1 - sin * m, lines2 + sin * m]) / cos
+        return line_nodes(lines, jnp.minimum(width1, width2) / cos, rule)
+
+    def pair(m: Array, p: Array) -> tuple[Array, Array]:
+        return s1 * (cos * p + sin * m), sign * s2 * (cos * p - sin * m)
+
+    return _Plane(line_nodes(crossings, (width1 + width2) / (2 * safe_sin), rule), cut, pair)
+
+
+def _mean_at(f: Callable, rule: KinkRule, variance: Float[Array, ""]) -> Float[Array, ""]:
+    z, _, w = gaussian_nodes(variance, rule)
+    return jnp.sum(w * f(z))
+
+
+def _pair_at(
+    f: Callable, rule: KinkRule, k12: Float[Array, ""], k11: Float[Array, ""], k22: Float[Array, ""]
+) -> Float[Array, ""]:
+    plane = _plane(rule, k12, k11, k22)
+
     def add(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
         m, weight = node
-        lines = jnp.concatenate([lines1 - sin * m, lines2 + sin * m]) / cos
-        p, w = _line(lines, jnp.minimum(width1, width2) / cos, rule)
-        u, v = s1 * (cos * p + sin * m), sign * s2 * (cos * p - sin * m)
-        return total + weight * jnp.sum(w * f(u, v)), None
+        p, w = plane.cut(m)
+        return total + weight * jnp.sum(w * f(*plane.pair(m, p))), None
 
-    outer = _line(crossings, (width1 + width2) / (2 * safe_sin), rule)
-    return jax.lax.scan(add, jnp.zeros((), k12.dtype), outer)[0]
+    return jax.lax.scan(add, jnp.zeros((), k12.dtype), plane.outer)[0]
+
+
+def _elementwise(at: Callable, f: Callable, rule: KinkRule, *covariances: Array) -> Array:
+    """Apply a scalar rule to every element."""
+    try:
+        known = [np.asarray(k) for k in covariances]
+    except jax.errors.TracerArrayConversionError:
+        return _traced(at, f, rule, *covariances)
+    return (_few if 0 < known[0].size <= _FEW else _traced)(at, f, rule, *covariances)
+
+
+def _few(at: Callable, f: Callable, rule: KinkRule, *covariances: Array) -> Array:
+    """Apply a rule to a few known numbers, in blocks of one shape.
+
+    Nodes and sums are programs of their own, for they take seconds to compile: all functions and
+    all shapes share them, and a new function costs its own evaluation only.
+    """
+    size, shape = covariances[0].size, covariances[0].shape
+    block = max(1, min(_BLOCK, 2**21 // rule.plane_nodes))
+    flat = (np.asarray(k).ravel() for k in covariances)
+    padded = [np.pad(k, (0, -size % block), mode="edge") for k in flat]
+    rule = replace(rule, kinks=rule.centres)
+    totals = []
+    for start in range(0, size, block):
+        *points, weights = _nodes(at, rule, *(k[start : start + block] for k in padded))
+        totals.append(np.asarray(_total(weights, _values(f, *points))))
+    return jnp.asarray(np.concatenate(totals)[:size].reshape(shape))
+
+
+@partial(jax.jit, static_argnums=0)
+def _nodes(at: Callable, rule: KinkRule, *covariances: Array) -> tuple[Array, ...]:
+    """Return all points that ``at`` visits for each element, and their weights."""
+
+    def of_mean(variance: Array) -> tuple[Array, ...]:
+        z, _, w = gaussian_nodes(variance, rule)
+        return z, w
+
+    def of_pair(k12: Array, k11: Array, k22: Array) -> tuple[Array, ...]:
+        plane = _plane(rule, k12, k11, k22)
+        m, outer = plane.outer
+        p, inner = jax.vmap(plane.cut)(m)
+        return *plane.pair(m[:, None], p), outer[:, None] * inner
+
+    return jax.vmap(of_mean if at is _mean_at else of_pair)(*covariances)
+
+
+@partial(jax.jit, static_argnums=0)
+def _values(f: Callable, *points: Array) -> Array:
+    return f(*points)
+
+
+@jax.jit
+def _total(weights: Array, values: Array) -> Array:
+    return jnp.sum(weights * values, axis=range(1, weights.ndim))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _elementwise(at: Callable, f: Callable, rule: KinkRule, *covariances: Array) -> Array:
-    """Apply a scalar rule to every element, a chunk at a time, keeping nothing for a gradient."""
+def _traced(at: Callable, f: Callable, rule: KinkRule, *covariances: Array) -> Array:
+    """Apply a scalar rule, a chunk at a time, keeping nothing for a gradient."""
     one = jax.checkpoint(lambda k: at(f, rule, *k))
     shape, size = covariances[0].shape, covariances[0].size
     if size <= _CHUNK:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from widthwise.networks.draws import Draws, threefry
+from widthwise.numerics.draws import Draws, threefry
 
 
 def word(value):
