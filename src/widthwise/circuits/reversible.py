@@ -15,7 +15,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, UInt32
+from jaxtyping import Array, Bool, Int, Key, UInt32
+
+from widthwise.numerics.draws import numbered_keys
 
 _LARGEST_EXHAUSTIVE = 10  # 2^20 special inputs
 
@@ -175,7 +177,8 @@ def measure_property(
     batch_size = min(batch_size, circuits)
     hits = np.zeros(layers, int)
     for start in range(0, circuits, batch_size):
-        holds = _holds(key, start + jnp.arange(batch_size), n=n, layers=layers)
+        keys = numbered_keys(key, start, start + batch_size)
+        holds = _holds(keys, n=n, layers=layers)
         hits += np.sum(np.asarray(holds[: circuits - start]), axis=0)
     return hits
 
@@ -258,14 +261,12 @@ def _layer(state: Array, gates: tuple[Array, Array]) -> tuple[Array, None]:
 
 
 @partial(jax.jit, static_argnames=("n", "layers"))
-def _holds(
-    key: jax.Array, indices: Int[Array, " circuits"], *, n: int, layers: int
-) -> Bool[Array, "circuits layers"]:
-    """Tell for each circuit index, and after each layer, whether the circuit has property P."""
+def _holds(keys: Key[Array, " circuits"], *, n: int, layers: int) -> Bool[Array, "circuits layers"]:
+    """Tell for each circuit, and after each layer, whether the circuit has property P."""
     inputs = special_inputs(n).astype(jnp.uint8).T
 
-    def holds(index: Array) -> Array:
-        circuit = _draw(jax.random.fold_in(key, index), n, layers)
+    def holds(key: Array) -> Array:
+        circuit = _draw(key, n, layers)
 
         def step(state: Array, gates: tuple[Array, Array]) -> tuple[Array, Array]:
             state, _ = _layer(state, gates)
@@ -273,7 +274,7 @@ def _holds(
 
         return jax.lax.scan(step, inputs, (circuit.wires, circuit.tables))[1]
 
-    return jax.vmap(holds)(indices)
+    return jax.vmap(holds)(keys)
 
 
 def _require_positive(**numbers: int) -> None:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from widthwise.activations import Activation
+from widthwise.numerics.draws import Draws
 
 
 def kernel_chain(
@@ -94,14 +95,14 @@ def _chains(
     weight_variance: Array,
     bias_variance: Array,
 ) -> Array:
-    def layer(k: Array, key: Array) -> tuple[Array, Array]:
-        normals = jax.random.normal(key, (len(k), width), k.dtype)
+    def layer(k: Array, normals: Array) -> tuple[Array, Array]:
         s = phi(semidefinite_cholesky(k) @ normals)
         k = bias_variance + weight_variance / width * (s @ s.T)
         return k, k
 
     def member(key: Array) -> Array:
-        _, after = jax.lax.scan(layer, k1, jax.random.split(key, depth))
+        normals = Draws(key).normal((depth, len(k1), width), k1.dtype)
+        _, after = jax.lax.scan(layer, k1, normals)
         return jnp.concatenate([k1[None], after])
 
     return jax.lax.map(member, keys)

@@ -14,6 +14,7 @@ from jax import lax
 from jaxtyping import Array, Float, Inexact, Key, PyTree
 
 from widthwise.networks import Sequential
+from widthwise.numerics.draws import numbered_keys
 
 Observe = Callable[[eqx.Module, Array], PyTree]
 
@@ -85,11 +86,11 @@ def sample(
     workers = -(-count // (steps * batch_size))
     # Every worker compiles to the same shape: the last batches repeat members from the start.
     index = np.arange(workers * steps * batch_size) % count
-    if members is None:
-        keys = _select(key, index.reshape(workers, steps, batch_size))
-    else:
+    if members is not None:
         start = 0 if isinstance(members, int) else members[0]
-        keys = _fold(key, (start + index).reshape(workers, steps, batch_size))
+        key = numbered_keys(key, start, start + count)
+    data = np.asarray(jax.random.key_data(key))[index.reshape(workers, steps, batch_size)]
+    keys = jax.random.wrap_key_data(data, impl=str(jax.random.key_impl(key)))
     with ThreadPoolExecutor(workers) as pool:
         parts = tuple(pool.map(partial(_run, net, observe or outputs, x), keys))
     return _join(parts, count)
@@ -104,19 +105,6 @@ def _run(net: Sequential, observe: Observe, x: Array, keys: Key[Array, "steps ba
 
     result = lax.map(jax.vmap(one), keys)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), result)
-
-
-@jax.jit
-def _fold(key: jax.Array, index: Array) -> tuple[jax.Array, ...]:
-    """Keys of the members in ``index`` (workers, steps, batch), an array for each worker."""
-    fold = jax.vmap(jax.random.fold_in, (None, 0))
-    return tuple(fold(key, index.reshape(-1)).reshape(index.shape))
-
-
-@jax.jit
-def _select(keys: jax.Array, index: Array) -> tuple[jax.Array, ...]:
-    """Keys at ``index`` (workers, steps, batch), an array for each worker."""
-    return tuple(keys[index])
 
 
 @partial(jax.jit, static_argnums=1)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Key
+
+from widthwise.numerics.draws import numbered_keys
 
 Setting = str | int | float | bool
 
@@ -103,5 +104,5 @@ def member_keys(
     members
         First index and one past the last.
     """
-    ensemble = jax.random.fold_in(key, width)
-    return jax.vmap(lambda index: jax.random.fold_in(ensemble, index))(jnp.arange(*members))
+    (ensemble,) = numbered_keys(key, width, width + 1)
+    return numbered_keys(ensemble, *members)

@@ -11,10 +11,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 from scipy.linalg import hadamard
 
 from widthwise.activations import Activation
+from widthwise.numerics.draws import Draws, numbered_keys
 
 LARGEST_EXHAUSTIVE = 20  # input bits, where all 2^m inputs are listed
 _FACTOR = 5  # a Walsh-Hadamard transform of 2^m values is done in factors of at most 2^5
@@ -42,14 +43,14 @@ def hypercube_correlations(phi: Activation, m: int, depth: int) -> Float[np.ndar
     """
     check_sizes(m, 1, depth, largest=1000)
     with jax.enable_x64(True):
-        rho = jnp.linspace(1.0, -1.0, m + 1)
+        rho = np.linspace(1.0, -1.0, m + 1)
         for _ in range(depth):
-            rho = jnp.clip(phi.correlation_map(rho), -1.0, 1.0)
+            rho = np.clip(phi.correlation_map(rho), -1.0, 1.0)
             # One is a fixed point, often a repelling one: rounding must not grow there.
-            rho = rho.at[0].set(1.0)
+            rho[0] = 1.0
             if phi.parity is not None:
-                rho = rho.at[m].set(-1.0 if phi.parity == "odd" else 1.0)
-        return np.asarray(rho)
+                rho[m] = -1.0 if phi.parity == "odd" else 1.0
+        return rho
 
 
 def hypercube_spectrum(correlations: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
@@ -135,19 +136,18 @@ def sample_violations(
     scales = jnp.asarray(np.sqrt(spectrum / 2**m)[products])
     batch = min(draws, max(1, 2**20 // (n_outputs * 2**m)))
     counts = [
-        _draw_counts(key, start + jnp.arange(batch), scales, n_outputs)
+        np.asarray(_draw_counts(numbered_keys(key, start, start + batch), scales, n_outputs))
         for start in range(0, draws, batch)
     ]
-    return jnp.concatenate(counts)[:draws]
+    return jnp.asarray(np.concatenate(counts)[:draws])
 
 
 @partial(jax.jit, static_argnames="n_outputs")
 def _draw_counts(
-    key: jax.Array, indices: Int[Array, " draws"], scales: Float[Array, " points"], n_outputs: int
+    keys: Key[Array, " draws"], scales: Float[Array, " points"], n_outputs: int
 ) -> Int[Array, " draws"]:
     shape = (n_outputs, len(scales))
-    keys = jax.vmap(partial(jax.random.fold_in, key))(indices)
-    normal = jax.vmap(lambda k: jax.random.normal(k, shape, scales.dtype))(keys)
+    normal = jax.vmap(lambda k: Draws(k).normal(shape, scales.dtype))(keys)
     values = _walsh_hadamard(normal * scales[None, None, :])
     violates: Bool[Array, "draws points"] = jnp.all(values < 0, axis=1)
     return jnp.sum(violates, axis=1)

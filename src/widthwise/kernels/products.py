@@ -151,6 +151,7 @@ def _moments_of_pair(
     )
 
 
+@partial(jax.jit, static_argnums=0)
 def input_moments(
     phi: Activation, q: Float[Array, ""]
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:

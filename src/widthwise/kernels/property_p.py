@@ -15,7 +15,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Real
+from jaxtyping import Array, ArrayLike, Float, Real
 
 from widthwise.activations import Activation
 from widthwise.kernels.hypercube import check_sizes, hypercube_correlations
@@ -173,20 +173,30 @@ def width_correction(phi: Activation, m: int, n_outputs: int, depth: int, *, wid
     check_sizes(m, n_outputs, depth, largest=1000)
     _check_width(width)
 
-    def together(k: Array) -> Array:
-        rho = k[1] / jnp.sqrt(k[0] * k[2])
-        return (0.25 + jnp.arcsin(rho) / (2 * np.pi)) ** n_outputs
-
     start = [[1.0, 1 - 2 * h / m, 1.0] for h in range(m + 1)]
     moments = finite_width(phi, np.array(start), depth=depth)
     distance = np.arange(m + 1)
     fixed = (distance == 0) | ((distance == m) & (phi.parity is not None))
+    k = np.where(fixed[:, None], np.array([[1.0, 0.0, 1.0]]), moments.K[-1])
     with jax.enable_x64(True):
-        k = jnp.where(fixed[:, None], jnp.array([[1.0, 0.0, 1.0]]), moments.K[-1])
-        drift = jnp.sum(jax.vmap(jax.grad(together))(k) * moments.H[-1], axis=1)
-        spread = jnp.sum(jax.vmap(jax.hessian(together))(k) * moments.V[-1], axis=(1, 2))
-        change = np.where(fixed, 0.0, drift + spread / 2)
+        gradient, hessian = (np.asarray(d) for d in _derivatives(k, float(n_outputs)))
+    drift = np.sum(gradient * moments.H[-1], axis=1)
+    spread = np.sum(hessian * moments.V[-1], axis=(1, 2))
+    change = np.where(fixed, 0.0, drift + spread / 2)
     return float(2.0**m * np.sum(_pairs(m) * change) / width)
+
+
+@jax.jit
+def _derivatives(
+    k: Float[Array, "p 3"], n_outputs: Float[Array, ""]
+) -> tuple[Float[Array, "p 3"], Float[Array, "p 3 3"]]:
+    """Gradient and Hessian of the chance that two inputs violate together."""
+
+    def together(k: Array) -> Array:
+        rho = k[1] / jnp.sqrt(k[0] * k[2])
+        return (0.25 + jnp.arcsin(rho) / (2 * np.pi)) ** n_outputs
+
+    return jax.vmap(jax.grad(together))(k), jax.vmap(jax.hessian(together))(k)
 
 
 def deep_width_correction(phi: Activation, m: int, n_outputs: int, *, width: int) -> float:

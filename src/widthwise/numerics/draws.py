@@ -15,11 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, DTypeLike, Float, UInt32
+from jaxtyping import Array, DTypeLike, Float, Key, UInt32
 
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 _PARITY = 0x1BD11BDA
 _ROUNDS = 13
+_KEYS = 1024  # keys made at once
 # sin(pi t) / t in powers of t^2 for |t| <= 1/2 (Chebyshev fit): the sine is right to 7e-9.
 _SINE = (3.14159264013071, -5.16771008350786, 2.55007752321403, -0.598291285617076,
          0.0776576602993552)  # fmt: skip
@@ -58,6 +59,35 @@ class Draws:
         """
         call, self._calls = self._calls, self._calls + 2
         return _normal(self._key, jnp.uint32(call), shape=shape, dtype=jnp.dtype(dtype))
+
+
+def numbered_keys(key: Key[Array, ""], start: int, stop: int) -> Key[Array, " n"]:
+    """Return ``jax.random.fold_in(key, i)`` for ``start <= i < stop``.
+
+    In blocks of one size, whatever the number: nothing more is compiled for another one.
+
+    Raises
+    ------
+    ValueError
+        If the range is empty or starts below zero.
+
+    Examples
+    --------
+    >>> keys = numbered_keys(jax.random.key(0), 5, 8)
+    >>> bool(keys[1] == jax.random.fold_in(jax.random.key(0), 6))
+    True
+    """
+    if not 0 <= start < stop:
+        raise ValueError(f"keys {start} to {stop} were asked for; give 0 <= start < stop")
+    count = stop - start
+    blocks = np.arange(start, start + -(-count // _KEYS) * _KEYS).reshape(-1, _KEYS)
+    data = np.concatenate([np.asarray(_fold(key, block)) for block in blocks])[:count]
+    return jax.random.wrap_key_data(data, impl=str(jax.random.key_impl(key)))
+
+
+@jax.jit
+def _fold(key: jax.Array, indices: Array) -> Array:
+    return jax.random.key_data(jax.vmap(jax.random.fold_in, (None, 0))(key, indices))
 
 
 @partial(jax.jit, static_argnames=("shape", "dtype"))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,29 +31,12 @@ from widthwise.kernels.propagation import (
     mean_propagation,
 )
 from widthwise.numerics import statistics
+from widthwise.numerics.draws import Draws, numbered_keys
 from widthwise.numerics.fits import PowerLaw, fit_power_law
 from widthwise.numerics.statistics import Estimate
 
+METHODS: tuple[Method, ...] = ("mean", "mean_nominal", "covariance", "augmented", "sample")
 _CHUNK = 500  # samples run side by side
-
-
-class SquaredErrors(eqx.Module):
-    """Squared errors of the estimated mean output, averaged over outputs, for many networks.
-
-    Attributes
-    ----------
-    mean, mean_nominal, covariance, augmented
-        Of the ways to propagate moments (``mean_nominal`` is mean propagation with the variances
-        the weights were drawn with); unbiased, so a single one may be negative.
-    sample
-        Of a single run of the network: the variance of the output over inputs.
-    """
-
-    mean: Float[Array, " *members"]
-    mean_nominal: Float[Array, " *members"]
-    covariance: Float[Array, " *members"]
-    augmented: Float[Array, " *members"]
-    sample: Float[Array, " *members"]
 
 
 @dataclass(frozen=True)
@@ -122,13 +104,19 @@ def random_network(
 
     No biases; the first weights have variance ``1 / n``, all later ones ``1 / (n E[s(z)^2])``.
     """
-    return _draw(key, phi, width, _weight_variances(phi, hidden_layers))
+    return _draw(Draws(key), phi, width, _weight_variances(phi, hidden_layers))
 
 
 def squared_errors(
-    keys: jax.Array, phi: Activation, width: int, *, hidden_layers: int = 2, samples: int = 10_000
-) -> SquaredErrors:
-    """Measure the errors of moment propagation, one random network for each key.
+    keys: jax.Array,
+    phi: Activation,
+    width: int,
+    *,
+    methods: Sequence[Method] = METHODS,
+    hidden_layers: int = 2,
+    samples: int = 10_000,
+) -> dict[Method, Float[Array, " members"]]:
+    """Measure the errors of estimated mean outputs, one random network for each key.
 
     Inputs are standard normal.
 
@@ -140,6 +128,9 @@ def squared_errors(
         Activation.
     width
         Width of the square networks, at least 1.
+    methods
+        Which ways to estimate: those that propagate moments (``"mean_nominal"`` is mean propagation
+        with the variances the weights were drawn with), and ``"sample"``, a single run.
     hidden_layers
         At least 2: behind one hidden layer the mean of covariance propagation is exact.
     samples
@@ -147,13 +138,17 @@ def squared_errors(
 
     Returns
     -------
-    SquaredErrors
+    dict
+        For each method the squared error of each network, averaged over its outputs: unbiased, so
+        a single one may be negative. That of a sample is the variance of the output over inputs.
 
     Raises
     ------
     ValueError
-        If a number is too small.
+        If a number is too small, or a method is unknown.
     """
+    if unknown := set(methods) - set(METHODS):
+        raise ValueError(f"methods {unknown} were given; they must be among {', '.join(METHODS)}")
     if width < 1 or samples < 1:
         raise ValueError(f"width = {width} and samples = {samples} were given; both start at 1")
     if hidden_layers < 2:
@@ -162,7 +157,8 @@ def squared_errors(
             "layer covariance propagation gives the exact mean)"
         )
     variances = _weight_variances(phi, hidden_layers)
-    return _squared_errors(keys, phi, width, variances, -(-samples // _CHUNK))
+    chunks = -(-samples // _CHUNK)
+    return _squared_errors(keys, phi, width, tuple(methods), variances, chunks)
 
 
 def error_scaling(
@@ -201,39 +197,47 @@ def error_scaling(
     """
     measured = []
     for width in widths:
-        at_width = jax.random.fold_in(key, width)
-        keys = jax.vmap(partial(jax.random.fold_in, at_width))(jnp.arange(members))
+        (at_width,) = numbered_keys(key, width, width + 1)
+        keys = numbered_keys(at_width, 0, members)
         measured.append(
             squared_errors(keys, phi, width, hidden_layers=hidden_layers, samples=samples)
         )
-    methods: tuple[Method, ...] = ("mean", "mean_nominal", "covariance", "augmented", "sample")
-    errors: dict[Method, Estimate] = {
-        method: statistics.mean(np.stack([getattr(e, method) for e in measured], axis=1))
-        for method in methods
+    errors = {
+        method: statistics.mean(np.stack([found[method] for found in measured], axis=1))
+        for method in METHODS
     }
     return ErrorScaling(tuple(widths), hidden_layers + 1, errors)
 
 
-@partial(jax.jit, static_argnames=("phi", "width", "variances", "chunks"))
+@partial(jax.jit, static_argnames=("phi", "width", "methods", "variances", "chunks"))
 def _squared_errors(
-    keys: jax.Array, phi: Activation, width: int, variances: tuple[float, ...], chunks: int
-) -> SquaredErrors:
-    def one(key: jax.Array) -> SquaredErrors:
-        for_network, for_inputs, for_outputs = jax.random.split(key, 3)
-        network = _draw(for_network, phi, width, variances)
-        truth, uncertainty = _true_mean(for_inputs, network, chunks)
-        inputs = jax.random.normal(for_outputs, (_CHUNK, width), truth.dtype)
+    keys: jax.Array,
+    phi: Activation,
+    width: int,
+    methods: tuple[Method, ...],
+    variances: tuple[float, ...],
+    chunks: int,
+) -> dict[Method, Array]:
+    estimates: dict[Method, Callable[[GivenNetwork], Moments]] = {
+        "mean": mean_propagation,
+        "mean_nominal": partial(mean_propagation, weight_variances=variances),
+        "covariance": covariance_propagation,
+        "augmented": partial(covariance_propagation, augmented=True),
+    }
 
-        def error(estimate: Moments) -> Array:
-            return jnp.mean((estimate.mean - truth) ** 2 - uncertainty)
-
-        return SquaredErrors(
-            mean=error(mean_propagation(network)),
-            mean_nominal=error(mean_propagation(network, weight_variances=variances)),
-            covariance=error(covariance_propagation(network)),
-            augmented=error(covariance_propagation(network, augmented=True)),
-            sample=jnp.mean(jnp.var(jax.vmap(network)(inputs), axis=0, ddof=1)),
-        )
+    def one(key: jax.Array) -> dict[Method, Array]:
+        draws = Draws(key)
+        network = _draw(draws, phi, width, variances)
+        inputs = draws.normal((chunks, _CHUNK, width), network.weights[0].dtype)
+        truth, uncertainty = _true_mean(network, inputs)
+        errors = {
+            method: jnp.mean((estimates[method](network).mean - truth) ** 2 - uncertainty)
+            for method in methods
+            if method != "sample"
+        }
+        if "sample" in methods:
+            errors["sample"] = jnp.mean(jnp.var(jax.vmap(network)(inputs[0]), axis=0, ddof=1))
+        return errors
 
     return jax.lax.map(one, keys)
 
@@ -243,28 +247,25 @@ def _weight_variances(phi: Activation, hidden_layers: int) -> tuple[float, ...]:
     return (1.0, *[natural_weight_variance(phi)] * hidden_layers)
 
 
-def _draw(
-    key: jax.Array, phi: Activation, width: int, variances: tuple[float, ...]
-) -> GivenNetwork:
-    keys = jax.random.split(key, len(variances))
-    weights = [
-        (c / width) ** 0.5 * jax.random.normal(k, (width, width))
-        for k, c in zip(keys, variances, strict=True)
-    ]
+def _draw(draws: Draws, phi: Activation, width: int, variances: tuple[float, ...]) -> GivenNetwork:
+    dtype = jnp.result_type(float)
+    weights = [(c / width) ** 0.5 * draws.normal((width, width), dtype) for c in variances]
     return GivenNetwork(phi, weights)
 
 
-def _true_mean(key: jax.Array, network: GivenNetwork, chunks: int) -> tuple[Array, Array]:
+def _true_mean(
+    network: GivenNetwork, inputs: Float[Array, "chunks samples d"]
+) -> tuple[Array, Array]:
     """Estimate the mean output by sampling, and the variance of that estimate."""
     control = _control_variate(network)
 
-    def chunk(key: jax.Array) -> tuple[Array, Array]:
-        x = jax.random.normal(key, (_CHUNK, network.widths[0]), network.weights[0].dtype)
+    def chunk(x: Array) -> tuple[Array, Array]:
         values = jax.vmap(lambda x: network(x) - control(x))(x)
         return jnp.mean(values, axis=0), jnp.var(values, axis=0, ddof=1)
 
-    means, variances = jax.lax.map(chunk, jax.random.split(key, chunks))
-    return jnp.mean(means, axis=0), jnp.mean(variances, axis=0) / (chunks * _CHUNK)
+    means, variances = jax.lax.map(chunk, inputs)
+    samples = inputs.shape[0] * inputs.shape[1]
+    return jnp.mean(means, axis=0), jnp.mean(variances, axis=0) / samples
 
 
 def _control_variate(network: GivenNetwork) -> Callable[[Array], Array]:

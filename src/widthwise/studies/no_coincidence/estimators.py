@@ -65,12 +65,19 @@ def measure(study: "NoCoincidence", shard: Shard, key: jax.Array) -> xr.Dataset:
     del study
     width = int(shard.settings["width"])
     keys = member_keys(key, width, shard.members)
-    errors = squared_errors(keys, activations.relu, width, hidden_layers=HIDDEN, samples=SAMPLES)
-    squares = np.stack([getattr(errors, estimator) for estimator in ORDERS], axis=1)
+    errors = squared_errors(
+        keys,
+        activations.relu,
+        width,
+        methods=(*METHODS, "sample"),
+        hidden_layers=HIDDEN,
+        samples=SAMPLES,
+    )
+    squares = np.stack([errors[estimator] for estimator in METHODS], axis=1)
     return xr.Dataset(
         {
             "squared_error": (("member", "estimator"), squares),
-            "sample_variance": ("member", np.asarray(errors.sample)),
+            "sample_variance": ("member", np.asarray(errors["sample"])),
         },
         coords={"estimator": list(ORDERS)},
     )
