@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
 from widthwise import activations
-from widthwise.kernels.infinite_width import mean_products
+from widthwise.activations.products import mean_products
 from widthwise.kernels.products import input_moments, product_moments
 
 PAIRS = [(1.0, 0.5, 1.0), (1.0, -0.3, 1.0), (0.6, 0.7, 1.4), (2.0, -1.2, 0.8), (1.0, 0.99, 1.0)]

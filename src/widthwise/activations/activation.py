@@ -305,12 +305,16 @@ def _compiled(program: Callable) -> Callable:
     return jax.jit(program, static_argnums=0)
 
 
+def _is_zero(number: ArrayLike) -> bool:
+    return isinstance(number, float) and number == 0
+
+
 def _mean(averages: Averages, q: Array) -> Array:
     return averages.mean(q)
 
 
 def _second_moment(averages: Averages, gain: ArrayLike, offset: ArrayLike, q: Array) -> Array:
-    mixed = 2 * gain * offset * averages.mean(q)
+    mixed = 0.0 if _is_zero(offset) else 2 * gain * offset * averages.mean(q)
     return gain**2 * averages.second_moment(q) + mixed + offset**2
 
 
@@ -323,7 +327,8 @@ def _growth(averages: Averages, gain: ArrayLike, offset: ArrayLike, q: Array) ->
 def _dual(
     averages: Averages, gain: ArrayLike, offset: ArrayLike, k12: Array, k11: Array, k22: Array
 ) -> Array:
-    mixed = gain * offset * (averages.mean(k11) + averages.mean(k22))
+    means = 0.0 if _is_zero(offset) else averages.mean(k11) + averages.mean(k22)
+    mixed = gain * offset * means
     return gain**2 * averages.dual(k12, k11, k22) + mixed + offset**2
 
 

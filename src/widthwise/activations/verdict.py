@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import jax
@@ -16,6 +17,7 @@ _ROUNDING = 1e-9
 _WEIGHTS = 9  # Hermite weights kept: b_0 .. b_8
 _INPUTS = (16, 64, 1024)
 _MOST_LAYERS = 10_000
+_BELOW = 1e-3  # correlation that counts as none
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _finite(value: Any) -> Any:
     return value
 
 
+@cache
 def judge(phi: Activation, variance: float | int = 1.0) -> Verdict:
     """Give the verdict on an activation, and on its centred version if that differs.
 
@@ -178,6 +181,7 @@ def _judge_as_given(phi: Activation, variance: float | int) -> Verdict:
         chi_perp, chi_par = float(phi.chi_perp(q)), float(phi.chi_par(q))
     zero_mean, linear = bool(b[0] < _ROUNDING), bool(b[0] + b[1] > 1 - _ROUNDING)
     fixed_points = phi.fixed_points(variance)
+    layers = _layers_to_independence(phi, _INPUTS, _BELOW, variance)
     kind, limit = _kind(zero_mean, linear, phi.parity, fixed_points)
     return Verdict(
         name=phi.name,
@@ -194,7 +198,7 @@ def _judge_as_given(phi: Activation, variance: float | int) -> Verdict:
         fixed_points=fixed_points,
         rho_star=None if limit is None else limit.value,
         decay=1.0 if limit is None else limit.slope,
-        layers={m: layers_to_independence(phi, inputs=m, variance=variance) for m in _INPUTS},
+        layers=dict(zip(_INPUTS, layers, strict=True)),
     )
 
 
@@ -210,7 +214,7 @@ def _kind(
 
 
 def layers_to_independence(
-    phi: Activation, *, inputs: int, below: float = 1e-3, variance: float | int = 1.0
+    phi: Activation, *, inputs: int, below: float = _BELOW, variance: float | int = 1.0
 ) -> int | None:
     """Count the layers until neighbouring inputs of ``inputs`` bits fall below a correlation.
 
@@ -233,14 +237,27 @@ def layers_to_independence(
     """
     if inputs < 2 or not 0 < below < 1:
         raise ValueError(f"inputs={inputs}, below={below}: give inputs >= 2 and 0 < below < 1")
-    rho = 1 - 2 / inputs
+    return _layers_to_independence(phi, (inputs,), below, variance)[0]
+
+
+def _layers_to_independence(
+    phi: Activation, sizes: tuple[int, ...], below: float, variance: float | int
+) -> list[int | None]:
+    """Follow the neighbours of all sizes at once."""
+    found: list[int | None] = [None] * len(sizes)
+    rho = 1 - 2 / np.array(sizes, float)
     with jax.enable_x64(True), jax.ensure_compile_time_eval():
         if phi.mean(variance) ** 2 >= below * phi.second_moment(variance):
-            return None  # C(rho) >= C(0) = E[s]^2 / E[s^2] for every rho >= 0
+            return found  # C(rho) >= C(0) = E[s]^2 / E[s^2] for every rho >= 0
+        settled = np.zeros(len(sizes), bool)
         for layer in range(_MOST_LAYERS + 1):
-            if abs(rho) < below:
-                return layer
-            last, rho = rho, float(phi.correlation_map(np.float64(rho), np.float64(variance)))
-            if abs(rho - last) <= 1e-12:
-                return None
-    return None
+            below_now = np.abs(rho) < below
+            found = [
+                layer if count is None and now else count
+                for count, now in zip(found, below_now, strict=True)
+            ]
+            if np.all(below_now | settled):
+                break
+            last, rho = rho, np.asarray(phi.correlation_map(rho, np.float64(variance)))
+            settled = np.abs(rho - last) <= 1e-12
+    return found

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from widthwise.activations import Activation
+from widthwise.activations.products import mean_products
 
 _EXCESS = 1e-9  # a correlation this far outside [-1, 1] is rounding; further is a mistake
 
@@ -102,18 +103,6 @@ def covariance(
             k = _layer(phi, k, *scales) if layer else k
             result[layer, first, second] = result[layer, second, first] = k[:, 1]
     return result
-
-
-def mean_products(phi: Activation, pairs: Float[Array, "p 3"]) -> Float[Array, "p 3"]:
-    """``F(K)``: E[s(u)s(u)], E[s(u)s(v)], E[s(v)s(v)] for ``(u, v)`` of covariance K11, K12, K22.
-
-    Coincident inputs keep exactly equal entries.
-    """
-    k11, k12, k22 = pairs[:, 0], pairs[:, 1], pairs[:, 2]
-    own = phi.second_moment(pairs[:, ::2])
-    same = (k11 == k12) & (k12 == k22)
-    cross = jnp.where(same, own[:, 0], phi.dual(k12, k11, k22))
-    return jnp.stack([own[:, 0], cross, own[:, 1]], axis=1)
 
 
 @partial(jax.jit, static_argnums=0)

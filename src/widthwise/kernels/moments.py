@@ -24,7 +24,8 @@ import numpy as np
 from jaxtyping import ArrayLike, Bool, Float
 
 from widthwise.activations import Activation
-from widthwise.kernels.infinite_width import checked_covariance, checked_scales, mean_products
+from widthwise.activations.products import mean_products
+from widthwise.kernels.infinite_width import checked_covariance, checked_scales
 from widthwise.kernels.products import product_moments
 
 _CHUNK = 16  # pairs per compiled call: one compilation serves every number of pairs
