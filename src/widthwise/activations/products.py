@@ -1,12 +1,13 @@
 """Means of the products of a pair of units: ``F(K) = E[s_a s_b]`` for entries 11, 12, 22."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.activations.activation import Activation
+from widthwise.numerics.hermite import hermite_functions
+from widthwise.numerics.quadrature import gaussian_nodes
 from widthwise.numerics.safe import safe_sqrt
 
 
@@ -22,29 +23,48 @@ def mean_products(phi: Activation, pairs: Float[Array, "p 3"]) -> Float[Array, "
     return jnp.stack([own[:, 0], cross, own[:, 1]], axis=1)
 
 
-@partial(jax.jit, static_argnums=(0, 2))
-def mehler_products(phi: Activation, pairs: Float[Array, "p 3"], order: int) -> Float[Array, "p 3"]:
-    """``F(K)`` by Mehler's formula, for many pairs of an activation without closed forms.
+class MehlerProducts:
+    """``F(K)`` by Mehler's formula: much cheaper for many pairs than an integral for each.
 
-    ``E[s(u) s(v)] = sum_k a_k(K11) a_k(K22) rho^k`` with the Hermite coefficients ``a_k``: one
-    integral for each input instead of one for each pair.
+    ``E[s(u) s(v)] = sum_k a_k(K11) a_k(K22) rho^k`` with the Hermite coefficients ``a_k``, which
+    are sums over the same standardised nodes for every variance.
 
     Parameters
     ----------
     phi
-        The activation.
-    pairs
-        K11, K12, K22 of each pair.
+        The activation, smooth except at zero, where kinks stay as the variance changes.
     order
         The last ``k``. What is left out is at most ``|rho|^(order + 1)`` times the share of
         ``E[s^2]`` that the coefficients up to ``order`` do not have.
+
+    Raises
+    ------
+    ValueError
+        If the activation has a kink elsewhere.
     """
-    coefficients = jax.vmap(jax.vmap(partial(phi.hermite, order)))(pairs[:, ::2])
-    scale = safe_sqrt(pairs[:, 0]) * safe_sqrt(pairs[:, 2])
-    rho = jnp.clip(jnp.where(scale > 0, pairs[:, 1] / jnp.where(scale > 0, scale, 1.0), 0.0), -1, 1)
-    first, second = coefficients[:, 0], coefficients[:, 1]
-    cross = jnp.zeros_like(rho)
-    for k in range(order, -1, -1):  # Horner's scheme
-        cross = cross * rho + first[:, k] * second[:, k]
-    own = phi.second_moment(pairs[:, ::2])
-    return jnp.stack([own[:, 0], cross, own[:, 1]], axis=1)
+
+    def __init__(self, phi: Activation, order: int) -> None:
+        if any(phi.kinks):
+            raise ValueError(f"{phi.name} has kinks at {phi.kinks}; only zero is accepted")
+        rule = phi.rule.refined(phi.rule.nodes + 16 + order)
+        with jax.enable_x64(True):
+            _, x, weights = gaussian_nodes(jnp.ones(()), rule)
+            table = hermite_functions(x, order) * weights[None]
+        self._phi = phi
+        self._x, self._weights, self._table = (np.asarray(a) for a in (x, weights, table))
+
+    def __call__(self, pairs: Float[Array, "p 3"]) -> Float[Array, "p 3"]:
+        """Return the means for rows of K11, K12, K22."""
+        x, weights, table = (
+            jnp.asarray(a, pairs.dtype) for a in (self._x, self._weights, self._table)
+        )
+        deviations = safe_sqrt(pairs[:, ::2])
+        s = self._phi(deviations[:, :, None] * x[None, None])
+        own = s**2 @ weights
+        a = s @ table.T
+        scale = deviations[:, 0] * deviations[:, 1]
+        positive = scale > 0
+        rho = jnp.where(positive, pairs[:, 1] / jnp.where(positive, scale, 1.0), 0.0)
+        powers = jnp.clip(rho, -1.0, 1.0)[:, None] ** np.arange(a.shape[-1])[None]
+        cross = jnp.sum(a[:, 0] * a[:, 1] * powers, axis=1)
+        return jnp.stack([own[:, 0], cross, own[:, 1]], axis=1)

@@ -13,6 +13,7 @@ the same mean as Khat, without bias, and fluctuations of order 1/n instead of 1/
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.activations import Activation
-from widthwise.activations.products import mean_products, mehler_products
+from widthwise.activations.products import MehlerProducts, mean_products
 
 _ORDERS = (31, 63)
 _ERROR = 1e-6  # of F(K), on average over the ensemble
@@ -78,7 +79,7 @@ def without_linear_response(
         _, later = jax.lax.scan(step, start, (path[1:-1], path[2:], jacobians[1:]))
         return path - jnp.concatenate([jnp.zeros_like(path[:1]), start[None], later])
 
-    return jax.lax.map(one_network, kernels, batch_size=256)
+    return jax.lax.map(one_network, kernels, batch_size=16)
 
 
 def _mean_products(
@@ -88,7 +89,7 @@ def _mean_products(
 
     By Mehler's formula where the correlations leave little out on average.
     """
-    if phi.forms is None:
+    if phi.forms is None and not any(phi.kinks):
         k = np.asarray(kernels, float)
         rho = np.abs(k[..., 1]) / np.sqrt(np.maximum(k[..., 0] * k[..., 2], np.finfo(float).tiny))
         rho = np.minimum(rho[np.isfinite(rho)], 1.0)
@@ -97,5 +98,5 @@ def _mean_products(
         for order in _ORDERS:
             rest = 1 - np.sum(coefficients[: order + 1] ** 2) / moment
             if rest * np.mean(rho ** (order + 1)) < _ERROR:
-                return lambda pairs: mehler_products(phi, pairs, order)
-    return lambda pairs: mean_products(phi, pairs)
+                return MehlerProducts(phi, order)
+    return partial(mean_products, phi)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PART = "estimators"
 HIDDEN = 2
-SAMPLES = 4_000
+SAMPLES = 2_000
 """Runs of each network for its true mean; their error is subtracted."""
 METHODS: tuple[Method, ...] = ("mean", "covariance")
 ORDERS = {"mean": 1, "covariance": 2}
