@@ -47,7 +47,7 @@ class MehlerProducts:
         if any(phi.kinks):
             raise ValueError(f"{phi.name} has kinks at {phi.kinks}; only zero is accepted")
         rule = phi.rule.refined(phi.rule.nodes + 16 + order)
-        with jax.enable_x64(True):
+        with jax.enable_x64(True), jax.ensure_compile_time_eval():
             _, x, weights = gaussian_nodes(jnp.ones(()), rule)
             table = hermite_functions(x, order) * weights[None]
         self._phi = phi

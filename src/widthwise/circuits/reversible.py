@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key, UInt32
 
-from widthwise.numerics.draws import numbered_keys
+from widthwise.numerics.draws import Draws, numbered_keys
 
 _LARGEST_EXHAUSTIVE = 10  # 2^20 special inputs
 
@@ -226,7 +226,7 @@ def independent_probability(n: int) -> float:
 
 def _draw(key: jax.Array, n: int, layers: int) -> ReversibleCircuit:
     """Draw every permutation of the circuit as the ranks of independent random numbers."""
-    numbers = jax.random.bits(key, (layers, 11 * n), jnp.uint32)
+    numbers = Draws(key).bits((layers, 11 * n))
     wires = _ranks(numbers[:, : 3 * n]).reshape(layers, n, 3)
     tables = _ranks(numbers[:, 3 * n :].reshape(layers, n, 8))
     return ReversibleCircuit(wires, tables)

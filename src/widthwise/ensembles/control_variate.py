@@ -12,7 +12,6 @@ X' = xi' + C_W J X, they sum to the first-order fluctuation of the kernel. Khat 
 the same mean as Khat, without bias, and fluctuations of order 1/n instead of 1/sqrt(n).
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -64,15 +63,31 @@ def without_linear_response(
             f"but {jacobians.shape[0]} Jacobians were given"
         )
 
-    expectation = _mean_products(phi, kernels)
-    first = bias_variance + weight_variance * expectation(kernels[0, 0])
+    order = _mehler_order(phi, kernels)
+    return _without(phi, order, kernels, jacobians, weight_variance, bias_variance)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _without(
+    phi: Activation,
+    order: int | None,
+    kernels: Array,
+    jacobians: Array,
+    weight_variance: Array,
+    bias_variance: Array,
+) -> Array:
+    products = partial(mean_products, phi) if order is None else MehlerProducts(phi, order)
+
+    def expected(before: Float[Array, "p 3"]) -> Float[Array, "p 3"]:
+        return bias_variance + weight_variance * products(before)
+
+    first = expected(kernels[0, 0])
 
     def one_network(path: Float[Array, "l p 3"]) -> Float[Array, "l p 3"]:
         def step(response, layer):
             before, after, jacobian = layer
-            expected = bias_variance + weight_variance * expectation(before)
             carried = weight_variance * jnp.einsum("pij,pj->pi", jacobian, response)
-            response = after - expected + carried
+            response = after - expected(before) + carried
             return response, response
 
         start = path[1] - first
@@ -82,21 +97,18 @@ def without_linear_response(
     return jax.lax.map(one_network, kernels, batch_size=16)
 
 
-def _mean_products(
-    phi: Activation, kernels: Float[Array, "s l p 3"]
-) -> Callable[[Float[Array, "p 3"]], Float[Array, "p 3"]]:
-    """Return the cheapest F(K) whose error is far below the noise of the ensemble.
+def _mehler_order(phi: Activation, kernels: Float[Array, "s l p 3"]) -> int | None:
+    """Return how far to go in Mehler's formula to err far less than the noise, if that is cheaper.
 
-    By Mehler's formula where the correlations leave little out on average.
+    What the correlations leave out on average is what matters.
     """
-    if phi.forms is None and not any(phi.kinks):
-        k = np.asarray(kernels, float)
-        rho = np.abs(k[..., 1]) / np.sqrt(np.maximum(k[..., 0] * k[..., 2], np.finfo(float).tiny))
-        rho = np.minimum(rho[np.isfinite(rho)], 1.0)
-        with jax.enable_x64(True):
-            coefficients, moment = np.asarray(phi.hermite(_ORDERS[-1])), float(phi.second_moment())
-        for order in _ORDERS:
-            rest = 1 - np.sum(coefficients[: order + 1] ** 2) / moment
-            if rest * np.mean(rho ** (order + 1)) < _ERROR:
-                return MehlerProducts(phi, order)
-    return partial(mean_products, phi)
+    if phi.forms is not None or any(phi.kinks):
+        return None
+    k = np.asarray(kernels, float)
+    rho = np.abs(k[..., 1]) / np.sqrt(np.maximum(k[..., 0] * k[..., 2], np.finfo(float).tiny))
+    rho = np.minimum(rho[np.isfinite(rho)], 1.0)
+    with jax.enable_x64(True):
+        coefficients, moment = np.asarray(phi.hermite(_ORDERS[-1])), float(phi.second_moment())
+    rest = 1 - np.cumsum(coefficients**2) / moment
+    good = (order for order in _ORDERS if rest[order] * np.mean(rho ** (order + 1)) < _ERROR)
+    return next(good, None)

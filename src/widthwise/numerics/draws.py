@@ -57,8 +57,16 @@ class Draws:
         shape, dtype
             Of the array; types shorter than float32 are rounded from it.
         """
+        return _normal(self._key, self._next(), shape=shape, dtype=jnp.dtype(dtype))
+
+    def bits(self, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
+        """Draw independent uniform 32-bit numbers."""
+        counter = (_linear_index(shape), jnp.broadcast_to(self._next(), shape))
+        return threefry(self._key, counter)[0]
+
+    def _next(self) -> UInt32[Array, ""]:
         call, self._calls = self._calls, self._calls + 2
-        return _normal(self._key, jnp.uint32(call), shape=shape, dtype=jnp.dtype(dtype))
+        return jnp.uint32(call)
 
 
 def numbered_keys(key: Key[Array, ""], start: int, stop: int) -> Key[Array, " n"]:
