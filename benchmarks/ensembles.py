@@ -12,6 +12,7 @@ over the repeats, with the spread of the ratios. Processor seconds stand beside 
 - jax map, jax vmap: ``jax.random.normal`` per layer, then ``lax.map`` over members one by one, or
   over blocks of them; the best block size of those listed.
 - jax rbg: the best of these with the hardware-style generator instead of threefry.
+- jax threads: blocks of members on every core, with the generator that `sample` uses.
 - products: the bare matrix products with weights drawn beforehand: the limit if drawing were free.
 """
 
@@ -30,6 +31,7 @@ from jax import lax
 
 from widthwise import networks as nn
 from widthwise.ensembles import sample
+from widthwise.numerics.draws import Draws
 
 INPUTS, DIMENSION, DEPTH = 64, 64, 8
 
@@ -59,6 +61,21 @@ def by_hand(width: int, members: int, x, *, block: int | None, impl: str) -> Cal
 
     run = jax.jit(lambda seeds: lax.map(one, seeds, batch_size=block))
     return lambda: run(jnp.arange(members))
+
+
+def threaded(width: int, members: int, x, *, block: int) -> Callable[[], object]:
+    """Blocks of members on every core, with our generator: what a specialist would write."""
+    cores = os.cpu_count() or 1
+    steps = -(-members // (block * cores))
+    pool = ThreadPoolExecutor(cores)
+
+    def one(key):
+        draws = Draws(key)
+        return forward([draws.normal(s, np.float32) for s in shapes(width)], x)
+
+    run = jax.jit(lambda keys: lax.map(jax.vmap(one), keys))
+    split = jax.jit(lambda key: tuple(jax.random.split(key, (cores, steps, block))))
+    return lambda: list(pool.map(run, split(jax.random.key(0))))
 
 
 def products(width: int, members: int, x) -> Callable[[], object]:
@@ -107,6 +124,7 @@ def contestants(width: int, members: int, x) -> dict[str, Callable[[], object]]:
         f"torch {os.cpu_count()} threads": partial(pytorch, threads=os.cpu_count() or 1),
         "jax map": partial(by_hand, block=None, impl="threefry2x32"),
         **{f"jax vmap {b}": partial(by_hand, block=b, impl="threefry2x32") for b in blocks},
+        **{f"jax threads {b}": partial(threaded, block=b) for b in (1, *blocks)},
         "jax map rbg": partial(by_hand, block=None, impl="unsafe_rbg"),
     }
     return {name: make(width, members, x) for name, make in makers.items()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from widthwise import activations, data, ensembles
 from widthwise.ensembles import property_p
-from widthwise.ensembles.sample import sample
+from widthwise.ensembles.sampling import sample
 
 
 def test_counts_agree_with_running_every_input(key):

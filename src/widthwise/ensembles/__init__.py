@@ -13,5 +13,5 @@ from widthwise.ensembles.observe import preactivations as preactivations
 from widthwise.ensembles.property_p import ViolationCounts as ViolationCounts
 from widthwise.ensembles.property_p import count_violations as count_violations
 from widthwise.ensembles.property_p import natural_network as natural_network
-from widthwise.ensembles.sample import outputs as outputs
-from widthwise.ensembles.sample import sample as sample
+from widthwise.ensembles.sampling import outputs as outputs
+from widthwise.ensembles.sampling import sample as sample

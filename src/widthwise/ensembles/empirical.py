@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Float
 
-from widthwise.ensembles.sample import sample
+from widthwise.ensembles.sampling import sample
 from widthwise.networks import Affine, Sequential
 from widthwise.numerics.statistics import Estimate, mean, of_means
 

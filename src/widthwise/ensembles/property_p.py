@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, DTypeLike, Float, Int
 
 from widthwise.activations import Activation
 from widthwise.data import hypercube
-from widthwise.ensembles.sample import sample
+from widthwise.ensembles.sampling import sample
 from widthwise.networks import NTK, Dense, Elementwise, Sequential
 
 _CHUNK = 2**12  # inputs run side by side

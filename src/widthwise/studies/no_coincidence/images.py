@@ -82,7 +82,6 @@ def measure(study: "NoCoincidence", shard: Shard, key: jax.Array) -> xr.Dataset:
     x = jnp.asarray(inputs(study), jnp.float32)
     full = empirical_kernels(net, x, key=keys).kernel.values
     start = pairs(study)
-    start = pairs(study)
     entries = pair_entries(full, _which(study))
     entries[:, 0] = start[None]  # exact, where float32 rounds
     free = controlled(phi, entries, start)[:, -1]
