@@ -31,7 +31,7 @@ def new_figure(
     panels
         How many axes.
     columns
-        Panels in a row; three at most unless given.
+        Panels in a row; unless given three at most, and two if there are four.
     size
         Width and height of one panel in inches.
     titles
@@ -56,7 +56,7 @@ def new_figure(
     if titles and len(titles) != panels:
         message = f"{len(titles)} titles were given for {panels} panels; give one each, or none."
         raise ValueError(message)
-    across = min(panels, columns or 3)
+    across = min(panels, columns or (2 if panels == 4 else 3))
     down = math.ceil(panels / across)
     with house_style():
         figure = Figure(figsize=(size[0] * across, size[1] * down), layout="compressed")
