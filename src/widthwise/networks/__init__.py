@@ -1,7 +1,13 @@
 """Architectures with two faces: finite networks, and their kernels at infinite width."""
 
+from widthwise.networks.aggregate import Aggregate as Aggregate
+from widthwise.networks.attention import SelfAttention as SelfAttention
+from widthwise.networks.conv import Conv as Conv
+from widthwise.networks.conv import ConvTranspose as ConvTranspose
+from widthwise.networks.conv_local import ConvLocal as ConvLocal
 from widthwise.networks.dense import Affine as Affine
 from widthwise.networks.dense import Dense as Dense
+from widthwise.networks.dropout import Dropout as Dropout
 from widthwise.networks.elementwise import Abs as Abs
 from widthwise.networks.elementwise import Cos as Cos
 from widthwise.networks.elementwise import Elementwise as Elementwise
@@ -16,7 +22,12 @@ from widthwise.networks.elementwise import Silu as Silu
 from widthwise.networks.elementwise import Sin as Sin
 from widthwise.networks.elementwise import Softplus as Softplus
 from widthwise.networks.elementwise import Tanh as Tanh
+from widthwise.networks.flatten import Flatten as Flatten
+from widthwise.networks.flatten import GlobalAvgPool as GlobalAvgPool
+from widthwise.networks.flatten import GlobalSumPool as GlobalSumPool
 from widthwise.networks.layer import Layer as Layer
+from widthwise.networks.layer_norm import LayerNorm as LayerNorm
+from widthwise.networks.parallel import Parallel as Parallel
 from widthwise.networks.parametrization import NTK as NTK
 from widthwise.networks.parametrization import DepthMuP as DepthMuP
 from widthwise.networks.parametrization import MeanField as MeanField
@@ -25,9 +36,12 @@ from widthwise.networks.parametrization import Parametrization as Parametrizatio
 from widthwise.networks.parametrization import Standard as Standard
 from widthwise.networks.place import Features as Features
 from widthwise.networks.place import Place as Place
+from widthwise.networks.pooling import AvgPool as AvgPool
+from widthwise.networks.pooling import SumPool as SumPool
 from widthwise.networks.residual import Residual as Residual
 from widthwise.networks.sequential import Chain as Chain
 from widthwise.networks.sequential import Sequential as Sequential
+from widthwise.networks.spatial_state import SpatialState as SpatialState
 from widthwise.networks.state import DenseState as DenseState
 from widthwise.networks.state import Kernel as Kernel
 from widthwise.networks.table import ParameterRow as ParameterRow

@@ -10,7 +10,7 @@ from widthwise import activations
 from widthwise.activations import Activation
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features, Place
-from widthwise.networks.state import DenseState
+from widthwise.networks.spatial_state import SpatialState, State, outer, position_diagonal
 from widthwise.numerics.draws import Draws
 
 
@@ -56,7 +56,7 @@ class Elementwise(Layer):
         del draws, features, place
         return Pointwise(self.phi)
 
-    def propagate(self, state: DenseState, place: Place) -> DenseState:
+    def propagate(self, state: State, place: Place) -> State:
         """See :class:`Layer`.
 
         K' = E[phi(u) phi(v)] and T' = T E[phi'(u) phi'(v)] for (u, v) ~ N(0, K). A point paired
@@ -65,18 +65,27 @@ class Elementwise(Layer):
         if state.features.law == "other":
             raise ValueError(
                 f"{self!r} has no kernel here: an activation needs Gaussian features, so put a "
-                "Dense layer (or sums of them) directly before it"
+                "Dense or convolutional layer (or sums of them) directly before it"
             )
-        k12, k11, k22 = state.nngp, state.variance1, state.variance2
-        variance1, variance2 = self.phi.second_moment(k11), self.phi.second_moment(k22)
-        same_point = (k12 == k11) & (k12 == k22)
-        return DenseState(
-            nngp=jnp.where(same_point, variance1, self.phi.dual(k12, k11, k22)),
-            ntk=state.ntk * self.phi.dual_derivative(k12, k11, k22),
-            variance1=variance1,
-            variance2=variance2,
+        k11, k22 = state.marginals()
+        return replace(
+            state,
+            nngp=self._dual(state.nngp, k11, k22),
+            ntk=state.ntk * self.phi.dual_derivative(state.nngp, k11, k22),
+            variance1=self._variance(state, state.variance1),
+            variance2=self._variance(state, state.variance2),
             features=self.output(state.features, place),
         )
+
+    def _dual(self, k12: Array, k11: Array, k22: Array) -> Array:
+        same_point = (k12 == k11) & (k12 == k22)
+        return jnp.where(same_point, self.phi.second_moment(k11), self.phi.dual(k12, k11, k22))
+
+    def _variance(self, state: State, variance: Array) -> Array:
+        if isinstance(state, SpatialState) and not state.aligned:
+            q = position_diagonal(variance, state.axes)
+            return self._dual(variance, *outer(q, state.axes))
+        return self.phi.second_moment(variance)
 
     def resized(self, width: int, place: Place) -> "Elementwise":
         """See :class:`Layer`."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 import equinox as eqx
 
 from widthwise.networks.place import Features, Place
-from widthwise.networks.state import DenseState
+from widthwise.networks.spatial_state import State
 from widthwise.numerics.draws import Draws
 
 
@@ -28,8 +28,19 @@ class Layer(ABC):
         """Draw the weights and return the finite map of one example."""
 
     @abstractmethod
-    def propagate(self, state: DenseState, place: Place) -> DenseState:
+    def propagate(self, state: State, place: Place) -> State:
         """Map the kernel state of the layer's inputs to that of its outputs."""
+
+    def needs_all_positions(self, wanted: bool) -> bool:
+        """Say whether kernels of all pairs of positions must enter.
+
+        Parameters
+        ----------
+        wanted
+            Whether the later layers want those of all pairs of its outputs' positions. A layer
+            that combines no different positions needs no more than they do.
+        """
+        return wanted
 
     @abstractmethod
     def resized(self, width: int, place: Place) -> "Layer":

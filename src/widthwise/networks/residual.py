@@ -4,23 +4,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
+from widthwise.networks.keyed import Keyed, call
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features, Place
-from widthwise.networks.state import DenseState
+from widthwise.networks.spatial_state import State
 from widthwise.numerics.draws import Draws
 
 
-class Skip(eqx.Module):
+class Skip(Keyed):
     """The map x -> x + multiplier * branch(x) of one example."""
 
     branch: Any
     multiplier: float = eqx.field(static=True)
 
-    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    def __call__(
+        self, x: Float[Array, "*shape"], *, key: Key[Array, ""] | None = None
+    ) -> Float[Array, "*shape"]:
         """Apply the map."""
-        return x + self.multiplier * self.branch(x)
+        return x + self.multiplier * call(self.branch, x, key)
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,22 +64,27 @@ class Residual(Layer):
         branch = self.branch.build(draws, features, place.branch())
         return Skip(branch, self.multiplier(place))
 
-    def propagate(self, state: DenseState, place: Place) -> DenseState:
+    def propagate(self, state: State, place: Place) -> State:
         """See :class:`Layer`."""
         branch = self.branch.propagate(state, place.branch())
         if branch.features.law != "fresh":
             raise ValueError(
-                f"{self!r} has no kernel: end the branch with a Dense layer, which makes it "
-                "uncorrelated with the identity"
+                f"{self!r} has no kernel: end the branch with a Dense layer or a convolution, "
+                "which makes it uncorrelated with the identity"
             )
         square = self.multiplier(place) ** 2
-        return DenseState(
+        return replace(
+            state,
             nngp=state.nngp + square * branch.nngp,
             ntk=state.ntk + square * branch.ntk,
             variance1=state.variance1 + square * branch.variance1,
             variance2=state.variance2 + square * branch.variance2,
             features=self.output(state.features, place),
         )
+
+    def needs_all_positions(self, wanted: bool) -> bool:
+        """See :class:`Layer`."""
+        return wanted or self.branch.needs_all_positions(wanted)
 
     def resized(self, width: int, place: Place) -> "Residual":
         """See :class:`Layer`."""

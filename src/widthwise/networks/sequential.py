@@ -3,29 +3,35 @@
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, DTypeLike, Float, Shaped
+from jaxtyping import Array, ArrayLike, DTypeLike, Float, Key, Shaped
 
+from widthwise.networks.keyed import Keyed, call, split
 from widthwise.networks.layer import Layer, walk
 from widthwise.networks.parametrization import NTK, Parametrization
 from widthwise.networks.place import Features, Place
 from widthwise.networks.residual import Residual
-from widthwise.networks.state import DenseState, Kernel, dense_state
+from widthwise.networks.spatial_state import State, spatial_state
+from widthwise.networks.state import Kernel, dense_state
 from widthwise.networks.table import ParameterRow, parameter_rows
 from widthwise.numerics.draws import Draws
 
 
-class Chain(eqx.Module):
-    """The composition of the maps in ``layers``, of one example."""
+class Chain(Keyed):
+    """The composition of the maps in ``layers``, of one example.
+
+    A ``key`` is needed by :class:`Dropout` only, which without one is the identity.
+    """
 
     layers: tuple[Any, ...]
 
-    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*outputs"]:
+    def __call__(
+        self, x: Float[Array, "*shape"], *, key: Key[Array, ""] | None = None
+    ) -> Float[Array, "*outputs"]:
         """Apply the maps in order."""
-        for layer in self.layers:
-            x = layer(x)
+        for layer, own in zip(self.layers, split(key, len(self.layers)), strict=True):
+            x = call(layer, x, own)
         return x
 
 
@@ -123,24 +129,39 @@ class Sequential(Layer):
         Parameters
         ----------
         x1, x2
-            Inputs, (n, features) and (m, features); ``x2=None`` means x1 again.
+            Inputs, (n, features) and (m, features), or with positions (n, length, channels) or
+            (n, height, width, channels); ``x2=None`` means x1 again.
         diagonal
             Only the pairs (x1[i], x2[i]), for batches of equal length.
 
         Returns
         -------
-        ``Kernel(nngp, ntk)``, each (n, m), or (n,) with ``diagonal``.
+        ``Kernel(nngp, ntk)``, each (n, m), or (n,) with ``diagonal``. A network whose outputs have
+        positions P gives the kernels of all pairs of them, (n, m, *P, *P) or (n, *P, *P).
+
+        Notes
+        -----
+        Kernels of all pairs of positions are computed only if a layer combines positions of which
+        kernels are wanted, as pooling does; between convolutions and a :class:`Flatten`, only
+        those of a position with itself.
         """
         x1 = _batch("x1", x1)
         x2 = None if x2 is None else _batch("x2", x2)
-        if x2 is not None and x1.shape[1] != x2.shape[1]:
-            raise ValueError(f"x1 has {x1.shape[1]} features and x2 has {x2.shape[1]}")
+        if x2 is not None and x1.shape[1:] != x2.shape[1:]:
+            raise ValueError(
+                f"examples of x1 have shape {x1.shape[1:]} and those of x2 {x2.shape[1:]}: give "
+                "inputs of one shape"
+            )
         if diagonal and x2 is not None and len(x1) != len(x2):
             raise ValueError(
                 f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
             )
-        state = dense_state(x1, x2, diagonal=diagonal)
-        self.output(state.features, self.place)
+        self.output(_features(x1.shape[1:], x1.dtype), self.place)
+        if x1.ndim == 2:
+            state = dense_state(x1, x2, diagonal=diagonal)
+        else:
+            aligned = not self.needs_all_positions(True)
+            state = spatial_state(x1, x2, diagonal=diagonal, aligned=aligned)
         state = self.propagate(state, self.place)
         return Kernel(state.nngp, state.ntk)
 
@@ -179,11 +200,17 @@ class Sequential(Layer):
             features = layer.output(features, where)
         return Chain(tuple(modules))
 
-    def propagate(self, state: DenseState, place: Place) -> DenseState:
+    def propagate(self, state: State, place: Place) -> State:
         """See :class:`Layer`."""
         for layer, where in self._placed(place):
             state = layer.propagate(state, where)
         return state
+
+    def needs_all_positions(self, wanted: bool) -> bool:
+        """See :class:`Layer`."""
+        for layer in reversed(self.layers):
+            wanted = layer.needs_all_positions(wanted)
+        return wanted
 
     def resized(self, width: int, place: Place) -> "Sequential":
         """See :class:`Layer`."""
@@ -202,12 +229,12 @@ def _features(shape: tuple[int, ...], dtype: DTypeLike | None) -> Features:
     return Features(shape, dtype=jnp.zeros((), dtype).dtype)
 
 
-def _batch(name: str, x: Shaped[ArrayLike, "..."]) -> Float[Array, "n d"]:
+def _batch(name: str, x: Shaped[ArrayLike, "..."]) -> Float[Array, "n *shape"]:
     """Check a batch of inputs."""
     array = jnp.asarray(x)
-    if array.ndim != 2 or not jnp.issubdtype(array.dtype, jnp.floating):
+    if array.ndim < 2 or not jnp.issubdtype(array.dtype, jnp.floating):
         raise ValueError(
             f"{name} is {array.dtype} of shape {array.shape}: give real floating numbers of "
-            "shape (examples, features)"
+            "shape (examples, features) or (examples, positions..., channels)"
         )
     return array

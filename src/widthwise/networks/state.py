@@ -1,11 +1,12 @@
 """What flows through the infinite face of a network, and what comes out of it."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from widthwise.networks.place import Features
 
@@ -14,6 +15,7 @@ class Kernel(NamedTuple):
     r"""The two kernels of a network: covariance of its outputs, and tangent kernel.
 
     Both are for one output coordinate; different coordinates are uncorrelated to leading order.
+    The pairs are (n, m), or (n,) of matching inputs; for outputs with positions P, (n, m, *P, *P').
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ class DenseState(eqx.Module):
         ``nngp`` of each first, and each second, input with itself.
     features
         What one example looks like here.
+    same
+        Which pairs are one and the same example; None if none are.
     """
 
     nngp: Float[Array, "*pairs"]
@@ -57,6 +61,41 @@ class DenseState(eqx.Module):
     variance1: Float[Array, "*first"]
     variance2: Float[Array, "*second"]
     features: Features = eqx.field(static=True)
+    same: Bool[Array, "*pairs"] | None = None
+
+    def marginals(self) -> tuple[Float[Array, "*first"], Float[Array, "*second"]]:
+        """Variances of both members of each pair; they broadcast against ``nngp``."""
+        return self.variance1, self.variance2
+
+    def own_variances(self) -> tuple[Float[Array, "*first"], Float[Array, "*second"]]:
+        """Variances of each first, and each second, input."""
+        return self.variance1, self.variance2
+
+    def divided(self, m1: Float[Array, "*first"], m2: Float[Array, "*second"]) -> "DenseState":
+        """Divide the features of each input by the square root of its m, given as variances."""
+        root = jnp.sqrt(m1 * m2)
+        return replace(
+            self,
+            nngp=self.nngp / root,
+            ntk=self.ntk / root,
+            variance1=self.variance1 / m1,
+            variance2=self.variance2 / m2,
+        ).tied()
+
+    def same_pairs(self) -> Bool[Array, "*pairs"]:
+        """``same``, also where there are none."""
+        return jnp.zeros((1,) * self.nngp.ndim, bool) if self.same is None else self.same
+
+    def tied(self) -> "DenseState":
+        """Give an example paired with itself exactly its own variance again, after rounding."""
+        if self.same is None:
+            return self
+        return replace(self, nngp=jnp.where(self.same, self.variance1, self.nngp))
+
+
+def same_examples(n: int, *, diagonal: bool) -> Bool[Array, "*pairs"]:
+    """Which pairs of n inputs and the same n inputs are one example."""
+    return jnp.ones(n, bool) if diagonal else jnp.eye(n, dtype=bool)
 
 
 def dense_state(
@@ -80,9 +119,7 @@ def dense_state(
     else:
         precision = jax.lax.Precision.HIGHEST
         nngp = jnp.matmul(x1, (x1 if x2 is None else x2).T, precision=precision) / d
-        if x2 is None:
-            nngp = jnp.where(jnp.eye(len(x1), dtype=bool), variance1[:, None], nngp)
         variance1, variance2 = variance1[:, None], variance2[None, :]
-    return DenseState(
-        nngp, jnp.zeros_like(nngp), variance1, variance2, Features((d,), dtype=nngp.dtype)
-    )
+    features = Features((d,), dtype=nngp.dtype)
+    same = same_examples(len(x1), diagonal=diagonal) if x2 is None else None
+    return DenseState(nngp, jnp.zeros_like(nngp), variance1, variance2, features, same).tied()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 
-from widthwise.networks.dense import Affine
+from widthwise.networks.linear import Linear
 from widthwise.networks.parametrization import Real, Role, Scale
 
 
@@ -38,8 +38,8 @@ class ParameterRow(NamedTuple):
 
 
 def parameter_rows(model: eqx.Module) -> list[ParameterRow]:
-    """List the parameters of every :class:`Affine` in a model, in forward order."""
-    modules = jax.tree_util.tree_leaves_with_path(model, is_leaf=lambda m: isinstance(m, Affine))
+    """List the parameters of every :class:`Linear` in a model, in forward order."""
+    modules = jax.tree_util.tree_leaves_with_path(model, is_leaf=lambda m: isinstance(m, Linear))
     rows = []
     for path, module in modules:
         prefix = jax.tree_util.keystr(path)

@@ -1,0 +1,85 @@
+"""Layer normalization."""
+
+from dataclasses import KW_ONLY, dataclass
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from widthwise.networks.layer import Layer
+from widthwise.networks.place import Features, Place
+from widthwise.networks.spatial_state import State
+from widthwise.numerics.draws import Draws
+
+
+class Normalized(eqx.Module):
+    """The map x -> (x - mean) / sqrt(variance + epsilon) of one example."""
+
+    positions: bool = eqx.field(static=True)
+    epsilon: float = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Apply the map."""
+        axes = tuple(range(x.ndim)) if self.positions else -1
+        centred = x - jnp.mean(x, axes, keepdims=True)
+        return centred * jax.lax.rsqrt(jnp.mean(centred**2, axes, keepdims=True) + self.epsilon)
+
+
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """Subtract the mean of an example's features and divide by their standard deviation.
+
+    It has no trained scale or shift.
+
+    Parameters
+    ----------
+    positions
+        Whether mean and variance are taken over positions and channels together, otherwise over
+        the channels of each position.
+    epsilon
+        Added to the variance.
+    """
+
+    _: KW_ONLY
+    positions: bool = False
+    epsilon: float = 1e-12
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.epsilon < float("inf"):
+            raise ValueError(f"epsilon of LayerNorm is {self.epsilon}: give at least 0")
+
+    def output(self, features: Features, place: Place) -> Features:
+        """See :class:`Layer`: over many channels a fixed factor, so Gaussian stays Gaussian."""
+        del place
+        return features
+
+    def build(self, draws: Draws, features: Features, place: Place) -> Normalized:
+        """See :class:`Layer`."""
+        del draws, features, place
+        return Normalized(self.positions, self.epsilon)
+
+    def propagate(self, state: State, place: Place) -> State:
+        """See :class:`Layer`.
+
+        K / sqrt(m m') and T / sqrt(m m'), with m the mean of the variances that are normalized
+        together: of Gaussian features of mean zero, many of them.
+        """
+        if state.features.law == "other" or not state.features.wide:
+            raise ValueError(
+                f"{self!r} has no kernel here: it needs wide Gaussian features, so put a Dense or "
+                "convolutional layer (or sums of them) directly before it"
+            )
+        del place
+        q1, q2 = state.own_variances()
+        return state.divided(self._norm(q1, state), self._norm(q2, state))
+
+    def _norm(self, q: Array, state: State) -> Array:
+        axes = tuple(range(1 - len(state.features.shape), 0)) if self.positions else ()
+        mean = jnp.mean(q, axes, keepdims=True) if axes else q
+        return jnp.broadcast_to(mean + self.epsilon, q.shape)
+
+    def resized(self, width: int, place: Place) -> "LayerNorm":
+        """See :class:`Layer`."""
+        del width, place
+        return self
