@@ -3,14 +3,17 @@
 from dataclasses import dataclass, replace
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from widthwise import activations
 from widthwise.activations import Activation
+from widthwise.activations.averages import ComposedPair
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import SpatialState, State, outer, position_diagonal
+from widthwise.numerics import gaussian_pair_mean
 from widthwise.numerics.draws import Draws
 
 
@@ -22,6 +25,16 @@ class Pointwise(eqx.Module):
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Apply the map."""
         return self.phi(x)
+
+
+@dataclass(frozen=True)
+class _Slope:
+    """Derivative of a function where it has one, without the deltas of its jumps."""
+
+    phi: Activation
+
+    def __call__(self, z: Array) -> Array:
+        return jax.jvp(self.phi, (z,), (jnp.ones_like(z),))[1]
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +73,7 @@ class Elementwise(Layer):
         """See :class:`Layer`.
 
         K' = E[phi(u) phi(v)] and T' = T E[phi'(u) phi'(v)] for (u, v) ~ N(0, K). A point paired
-        with itself keeps exactly its variance.
+        with itself keeps exactly its variance. At a jump phi' is what gradients see: nothing.
         """
         if state.features.law == "other":
             raise ValueError(
@@ -71,7 +84,7 @@ class Elementwise(Layer):
         return replace(
             state,
             nngp=self._dual(state.nngp, k11, k22),
-            ntk=state.ntk * self.phi.dual_derivative(state.nngp, k11, k22),
+            ntk=state.ntk * self._slope(state.nngp, k11, k22),
             variance1=self._variance(state, state.variance1),
             variance2=self._variance(state, state.variance2),
             features=self.output(state.features, place),
@@ -80,6 +93,12 @@ class Elementwise(Layer):
     def _dual(self, k12: Array, k11: Array, k22: Array) -> Array:
         same_point = (k12 == k11) & (k12 == k22)
         return jnp.where(same_point, self.phi.second_moment(k11), self.phi.dual(k12, k11, k22))
+
+    def _slope(self, k12: Array, k11: Array, k22: Array) -> Array:
+        if self.phi.continuous:
+            return self.phi.dual_derivative(k12, k11, k22)
+        pair, rule = ComposedPair(_Slope(self.phi), jnp.multiply), self.phi.rule
+        return gaussian_pair_mean(pair, k12, k11, k22, rule=rule, continuous=False)
 
     def _variance(self, state: State, variance: Array) -> Array:
         if isinstance(state, SpatialState) and not state.aligned:

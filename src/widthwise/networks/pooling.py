@@ -18,6 +18,7 @@ from widthwise.networks.windows import (
     check_sizes,
     padded,
     sizes,
+    window_sums,
 )
 from widthwise.numerics.draws import Draws
 
@@ -30,9 +31,8 @@ class Pooled(eqx.Module):
 
     def __call__(self, x: Float[Array, "*positions c"]) -> Float[Array, "*outputs c"]:
         """Apply the map."""
-        for axis, window in enumerate(self.windows):
-            x = window.sum(x, (axis,))
-        return self.factor * x
+        steps = tuple((window, (axis,)) for axis, window in enumerate(self.windows))
+        return self.factor * window_sums(x, steps=steps)
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,15 @@ class SumPool(Layer):
         """See :class:`Layer`: K(p, p') is summed over the windows at p and at p'."""
         state = spatial(self, state)
         windows = self.windows(state.features)
+        square = self.factor(windows) ** 2
+        steps = tuple(
+            (window, (one,))
+            for axis, window in enumerate(windows)
+            for one in state.position_axes(axis)
+        )
 
         def pooled(k: Array) -> Array:
-            for axis, window in enumerate(windows):
-                for one in state.position_axes(axis):
-                    k = window.sum(k, (one,))
-            return self.factor(windows) ** 2 * k
+            return square * window_sums(k, steps=steps)
 
         return state.linear(pooled, self.output(state.features, place))
 

@@ -7,7 +7,7 @@ from jaxtyping import Array
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features
 from widthwise.networks.spatial_state import SpatialState, State
-from widthwise.networks.windows import Window
+from widthwise.networks.windows import Window, window_sums
 
 
 def positions_of(layer: Layer, features: Features) -> tuple[int, ...]:
@@ -62,10 +62,10 @@ def window_mean(
     state: SpatialState, windows: tuple[Window, ...], features: Features
 ) -> SpatialState:
     """Average the kernels over one offset in the window, common to both positions."""
+    steps = tuple((window, state.position_axes(axis)) for axis, window in enumerate(windows))
+    size = math.prod(w.size for w in windows)
 
     def mean(k: Array) -> Array:
-        for axis, window in enumerate(windows):
-            k = window.sum(k, state.position_axes(axis))
-        return k / math.prod(w.size for w in windows)
+        return window_sums(k, steps=steps) / size
 
     return state.linear(mean, features)

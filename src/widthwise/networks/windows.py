@@ -1,8 +1,10 @@
 """Sliding windows on axes of positions: geometry, padding, and sums over the window."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -57,29 +59,43 @@ class Window:
         """Zeros still to be added after :meth:`wrapped`."""
         return (0, 0) if self.wrap else (self.low, self.high)
 
-    def sum(self, x: Float[Array, "*shape"], axes: tuple[int, ...]) -> Float[Array, "*summed"]:
-        """Sum over the window, which slides along all ``axes`` and has one offset in them.
 
-        Along one axis: y[p] = sum over o of x[p stride + o]. Along two: y[p, p'] = sum over o of
-        x[p stride + o, p' stride + o], as the weights shared by two positions ask for.
-        """
-        counts = {axis: self.count(x.shape[axis]) for axis in axes}
-        config = [(0, 0, 0)] * x.ndim
-        for axis in axes:
-            x = self.wrapped(x, axis)
-            config[axis] = (*self.pads(), self.spread - 1)
-        x = lax.pad(x, jnp.zeros((), x.dtype), config)
+Steps = tuple[tuple[Window, tuple[int, ...]], ...]
 
-        def shifted(offset: int) -> Array:
-            index = [slice(None)] * x.ndim
-            for axis, count in counts.items():
-                index[axis] = slice(offset, offset + (count - 1) * self.stride + 1, self.stride)
-            return x[tuple(index)]
 
-        total = shifted(0)
-        for step in range(1, self.size):
-            total = total + shifted(step * self.dilation)
-        return total
+@partial(jax.jit, static_argnames="steps")
+def window_sums(x: Float[Array, "*shape"], *, steps: Steps) -> Float[Array, "*summed"]:
+    """Sum over windows, one step after the other.
+
+    Parameters
+    ----------
+    x
+        An array.
+    steps
+        A window and the axes it slides along with one offset common to all: along one axis
+        y[p] = sum over o of x[p stride + o]; along two y[p, p'] = sum over o of
+        x[p stride + o, p' stride + o], as weights shared by two positions ask for.
+    """
+    for window, axes in steps:
+        x = _window_sum(x, window, axes)
+    return x
+
+
+def _window_sum(x: Array, window: Window, axes: tuple[int, ...]) -> Array:
+    counts = {axis: window.count(x.shape[axis]) for axis in axes}
+    config = [(0, 0, 0)] * x.ndim
+    for axis in axes:
+        x = window.wrapped(x, axis)
+        config[axis] = (*window.pads(), window.spread - 1)
+    x = lax.pad(x, jnp.zeros((), x.dtype), config)
+
+    def shifted(offset: int) -> Array:
+        index = [slice(None)] * x.ndim
+        for axis, count in counts.items():
+            index[axis] = slice(offset, offset + (count - 1) * window.stride + 1, window.stride)
+        return x[tuple(index)]
+
+    return sum((shifted(i * window.dilation) for i in range(1, window.size)), shifted(0))
 
 
 def sizes(owner: str, name: str, value: Sizes, axes: int) -> tuple[int, ...]:
