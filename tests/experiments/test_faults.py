@@ -18,21 +18,21 @@ STUDY = FaultyCoin(widths=(16,), members=300)
 WORDS = ["run", "coin_study:FaultyCoin", "--widths", "16", "--members", "300"]
 
 
+# Where the suite runs in the background Ctrl-C is ignored, also by its children.
+PROGRAM = """import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("widthwise.cli", run_name="__main__")"""
+
+
 def start(out: Path, fault: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "widthwise.cli", *WORDS, "--out", str(out), *words],
+        [sys.executable, "-c", PROGRAM, *WORDS, "--out", str(out), *words],
         env=os.environ | {"FAULT": fault, "WAITING": str(out / "waiting")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=_heed_ctrl_c,
     )
-
-
-def _heed_ctrl_c() -> None:
-    """Where the suite runs in the background Ctrl-C is ignored, also by its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(process: subprocess.Popen[str], out: Path, kept: int) -> None:

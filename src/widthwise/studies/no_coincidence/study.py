@@ -146,13 +146,13 @@ class NoCoincidence(Study):
     def quick(cls) -> "NoCoincidence":
         """Return a preset of a few seconds."""
         return cls(
-            activations=("relu.centered", "erf"),
+            activations=("relu.centered",),
             depth=3,
             widths=(16,),
             members=64,
             runaway_depth=8,
             images=3,
-            property_depths=(1, 2),
+            property_depths=(1,),
             property_width=16,
             property_members=200,
             circuit_sizes=(1,),
