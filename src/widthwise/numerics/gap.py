@@ -1,0 +1,102 @@
+"""Angles and arc-cosine kernels as functions of the gap ``u = 1 - correlation``.
+
+Near coincident inputs ``1 - r`` cannot be had from the correlation ``r``: it is the gap that must
+be kept, and then no function here loses a digit at either end. ``arccos(1 - u) / sqrt(u)`` and the
+like are smooth on [0, 1] and their first singularity lies at ``u = 2``: short polynomials give them
+to rounding, which takes a fraction of the time of an arc cosine. Larger gaps follow by
+``arccos(-r) = pi - arccos(r)``.
+"""
+
+import math
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.polynomial import chebyshev
+
+from widthwise.numerics.safe import safe_sqrt
+
+_DEGREES = {"float64": (18, 16), "float32": (8, 7)}
+
+
+def turn(gap: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """``arccos(1 - gap) / pi``, relatively accurate down to zero; its slope there is given as zero.
+
+    Examples
+    --------
+    >>> turn(jnp.asarray([0.0, 1.0, 2.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return _turn(gap)
+
+
+@jax.custom_jvp
+def _turn(gap: Array) -> Array:
+    near = jnp.minimum(gap, 2.0 - gap)
+    root = safe_sqrt(near)
+    part = root * _polynomial("angle", near)
+    return jnp.where(gap <= 1.0, part, 1.0 - part)
+
+
+@_turn.defjvp
+def _turn_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (gap,), (change,) = primals, tangents
+    root = safe_sqrt(gap * (2.0 - gap))
+    slope = jnp.where(root > 0, 1 / (math.pi * jnp.where(root > 0, root, 1.0)), 0.0)
+    return _turn(gap), slope * change
+
+
+@jax.custom_jvp
+def arc_cosine_gap(gap: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """``1 - kappa_1(1 - gap)``, what a ReLU layer without bias makes of a gap.
+
+    ``kappa_1(r) = (sqrt(1 - r^2) + (pi - arccos r) r) / pi`` (Cho & Saul, 2009). Its derivative is
+    ``kappa_0 = 1 - arccos(r) / pi``.
+    """
+    near = jnp.minimum(gap, 2.0 - gap)
+    curve = near * safe_sqrt(near) * _polynomial("area", near)
+    return jnp.where(gap <= 1.0, gap - curve, 1.0 - curve)
+
+
+@arc_cosine_gap.defjvp
+def _arc_cosine_gap_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (gap,), (change,) = primals, tangents
+    return arc_cosine_gap(gap), (1.0 - turn(gap)) * change
+
+
+def _polynomial(name: str, u: Array) -> Array:
+    """Horner's scheme in the dtype of ``u``."""
+    value = jnp.zeros_like(u)
+    for coefficient in _coefficients(name, "float64" if u.dtype == np.float64 else "float32"):
+        value = value * u + jnp.asarray(coefficient, u.dtype)
+    return value
+
+
+@cache
+def _coefficients(name: str, dtype: str) -> tuple[float, ...]:
+    """Highest power first, from interpolation at Chebyshev points of [0, 1]."""
+    degree = _DEGREES[dtype][0 if name == "angle" else 1]
+    points = (np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)) + 1) / 2
+    values = (_angle if name == "angle" else _area)(points)
+    fitted = chebyshev.Chebyshev.fit(points, values, degree, domain=[0.0, 1.0])
+    return tuple(fitted.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist())
+
+
+def _angle(u: np.ndarray) -> np.ndarray:
+    """``arccos(1 - u) / (pi sqrt(u))``, by half the angle: ``u = 2 sin(angle / 2)^2``."""
+    return 2 * np.arcsin(np.sqrt(u / 2)) / (np.pi * np.sqrt(u))
+
+
+def _area(u: np.ndarray) -> np.ndarray:
+    """``(kappa_1(1 - u) - (1 - u)) / u^(3/2) = (sin t - t cos t) / (pi u^(3/2))``, ``cos t = 1-u``.
+
+    By its power series in t where the difference cancels.
+    """
+    t = 2 * np.arcsin(np.sqrt(u / 2))
+    series = sum(
+        (-1) ** k * (2 * k + 2) / math.factorial(2 * k + 3) * t ** (2 * k + 3) for k in range(10)
+    )
+    difference = np.where(t < 1.0, series, np.sin(t) - t * np.cos(t))
+    return difference / (np.pi * u**1.5)

@@ -1,0 +1,46 @@
+"""Functions of the gap against 90 digits, at both ends and between."""
+
+import jax
+import jax.numpy as jnp
+import mpmath as mp
+import numpy as np
+import pytest
+
+from widthwise.numerics.gap import arc_cosine_gap, turn
+
+GAPS = np.concatenate([[0.0], np.logspace(-35, -1, 40), np.linspace(0.1, 2.0, 41)])
+
+
+def reference(f, dtype):
+    with mp.workdps(90):
+        return np.array([float(f(mp.mpf(float(u)))) for u in GAPS.astype(dtype)])
+
+
+def exact_turn(u):
+    return 2 * mp.asin(mp.sqrt(u / 2)) / mp.pi
+
+
+def exact_arc_cosine_gap(u):
+    t = 2 * mp.asin(mp.sqrt(u / 2))
+    return 1 - (mp.sin(t) + (mp.pi - t) * mp.cos(t)) / mp.pi
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float64", 3e-15), ("float32", 4e-7)])
+@pytest.mark.parametrize(
+    ("f", "exact"), [(turn, exact_turn), (arc_cosine_gap, exact_arc_cosine_gap)]
+)
+def test_relative_accuracy(f, exact, dtype, error):
+    found = np.asarray(f(jnp.asarray(GAPS, dtype)))
+    expected = reference(exact, dtype)
+    assert found.dtype == dtype
+    allowed = error * np.abs(expected) + np.finfo(dtype).tiny
+    assert np.all(np.abs(found - expected) <= allowed)
+
+
+def test_derivatives_are_finite_at_both_ends():
+    ends = jnp.array([0.0, 1e-30, 1.0, 2.0])
+    for f in (turn, arc_cosine_gap):
+        slopes = jax.vmap(jax.grad(f))(ends)
+        assert np.all(np.isfinite(slopes))
+        assert np.all(np.isfinite(jax.vmap(jax.grad(jax.grad(f)))(ends)))
+    np.testing.assert_allclose(jax.vmap(jax.grad(arc_cosine_gap))(ends)[2], 0.5)
