@@ -6,7 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from widthwise.numerics.gap import arc_cosine_gap, turn
+from widthwise.numerics.gap import arc_cosine_gap, arcsine, turn
 
 GAPS = np.concatenate([[0.0], np.logspace(-35, -1, 40), np.linspace(0.1, 2.0, 41)])
 
@@ -44,3 +44,10 @@ def test_derivatives_are_finite_at_both_ends():
         assert np.all(np.isfinite(slopes))
         assert np.all(np.isfinite(jax.vmap(jax.grad(jax.grad(f)))(ends)))
     np.testing.assert_allclose(jax.vmap(jax.grad(arc_cosine_gap))(ends)[2], 0.5)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float64", 1e-15), ("float32", 5e-7)])
+def test_arcsine(dtype, error):
+    t = np.concatenate([-np.logspace(-30, 0, 50), [0.0], np.linspace(0.01, 1.0, 100)]).astype(dtype)
+    np.testing.assert_allclose(arcsine(jnp.asarray(t)), np.arcsin(t.astype(float)), rtol=error)
+    assert np.all(np.isfinite(jax.vmap(jax.grad(arcsine))(jnp.array([-1.0, 0.0, 1.0]))))

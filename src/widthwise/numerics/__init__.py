@@ -5,5 +5,4 @@ from widthwise.numerics.hermite import hermite_functions as hermite_functions
 from widthwise.numerics.quadrature import KinkRule as KinkRule
 from widthwise.numerics.quadrature import gaussian_mean as gaussian_mean
 from widthwise.numerics.quadrature import gaussian_pair_mean as gaussian_pair_mean
-from widthwise.numerics.safe import angle as angle
 from widthwise.numerics.safe import safe_sqrt as safe_sqrt

@@ -18,7 +18,10 @@ from numpy.polynomial import chebyshev
 
 from widthwise.numerics.safe import safe_sqrt
 
-_DEGREES = {"float64": (18, 16), "float32": (8, 7)}
+_DEGREES = {
+    "float64": {"angle": 18, "area": 16, "sine": 14},
+    "float32": {"angle": 8, "area": 7, "sine": 6},
+}
 
 
 def turn(gap: Float[Array, "*s"]) -> Float[Array, "*s"]:
@@ -66,6 +69,37 @@ def _arc_cosine_gap_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[
     return arc_cosine_gap(gap), (1.0 - turn(gap)) * change
 
 
+def gap_of(
+    k12: Float[Array, "*s"], k11: Float[Array, "*s"], k22: Float[Array, "*s"]
+) -> Float[Array, "*s"]:
+    """``1 - K12 / sqrt(K11 K22)``, within [0, 2]; one at zero variance.
+
+    As a difference it is good to rounding of one, no better: keep the gap itself if it matters.
+    """
+    scale = safe_sqrt(k11) * safe_sqrt(k22)
+    variable = scale > 0
+    correlation = jnp.where(variable, k12 / jnp.where(variable, scale, 1.0), 0.0)
+    return jnp.clip(1.0 - correlation, 0.0, 2.0)
+
+
+@jax.custom_jvp
+def arcsine(t: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """``arcsin(t)``; its slope is given as zero at plus and minus one."""
+    size = jnp.minimum(jnp.abs(t), 1.0)
+    small = size <= 0.5
+    inner = size * _polynomial("sine", jnp.where(small, size, 0.0) ** 2)
+    outer = math.pi * (0.5 - turn(jnp.where(small, 1.0, 1.0 - size)))
+    return jnp.sign(t) * jnp.where(small, inner, outer)
+
+
+@arcsine.defjvp
+def _arcsine_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (t,), (change,) = primals, tangents
+    root = safe_sqrt((1.0 - t) * (1.0 + t))
+    slope = jnp.where(root > 0, 1 / jnp.where(root > 0, root, 1.0), 0.0)
+    return arcsine(t), slope * change
+
+
 def _polynomial(name: str, u: Array) -> Array:
     """Horner's scheme in the dtype of ``u``."""
     value = jnp.zeros_like(u)
@@ -76,17 +110,22 @@ def _polynomial(name: str, u: Array) -> Array:
 
 @cache
 def _coefficients(name: str, dtype: str) -> tuple[float, ...]:
-    """Highest power first, from interpolation at Chebyshev points of [0, 1]."""
-    degree = _DEGREES[dtype][0 if name == "angle" else 1]
-    points = (np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)) + 1) / 2
-    values = (_angle if name == "angle" else _area)(points)
-    fitted = chebyshev.Chebyshev.fit(points, values, degree, domain=[0.0, 1.0])
+    """Highest power first, from interpolation at the Chebyshev points of an interval from zero."""
+    degree = _DEGREES[dtype][name]
+    smooth, end = {"angle": (_angle, 1.0), "area": (_area, 1.0), "sine": (_sine, 0.25)}[name]
+    points = end * (np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)) + 1) / 2
+    fitted = chebyshev.Chebyshev.fit(points, smooth(points), degree, domain=[0.0, end])
     return tuple(fitted.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist())
 
 
 def _angle(u: np.ndarray) -> np.ndarray:
     """``arccos(1 - u) / (pi sqrt(u))``, by half the angle: ``u = 2 sin(angle / 2)^2``."""
     return 2 * np.arcsin(np.sqrt(u / 2)) / (np.pi * np.sqrt(u))
+
+
+def _sine(square: np.ndarray) -> np.ndarray:
+    """``arcsin(t) / t`` as a function of ``t^2``."""
+    return np.arcsin(np.sqrt(square)) / np.sqrt(square)
 
 
 def _area(u: np.ndarray) -> np.ndarray:

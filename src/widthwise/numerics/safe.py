@@ -1,4 +1,4 @@
-"""Square roots and angles of covariances, without NaN where a derivative is infinite."""
+"""Square roots of covariances, without NaN where a derivative is infinite."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -22,15 +22,3 @@ def area(
 ) -> Float[Array, "*s"]:
     """``sqrt(K11 K22 - K12^2)``; gradient zero where the pair is degenerate."""
     return safe_sqrt(k11 * k22 - k12**2)
-
-
-def angle(
-    k12: Float[Array, "*s"], k11: Float[Array, "*s"], k22: Float[Array, "*s"]
-) -> Float[Array, "*s"]:
-    """Angle in ``[0, pi]`` whose cosine is the correlation; a right angle at zero variance.
-
-    Its gradient, infinite at correlation plus or minus one, is given as zero there.
-    """
-    variable = (k11 > 0) & (k22 > 0)
-    k12, k11, k22 = (jnp.where(variable, k, d) for k, d in ((k12, 0.0), (k11, 1.0), (k22, 1.0)))
-    return jnp.arctan2(area(k12, k11, k22), k12)

@@ -12,13 +12,15 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.activations.averages import ClosedForms
-from widthwise.numerics.safe import angle, area, safe_sqrt
+from widthwise.numerics.gap import arc_cosine_gap, gap_of, turn
+from widthwise.numerics.safe import area, safe_sqrt
 
 
 @jax.custom_jvp
 def _relu_dual(k12: Array, k11: Array, k22: Array) -> Array:
     """``E[relu(u) relu(v)]``."""
-    return (area(k12, k11, k22) + k12 * (np.pi - angle(k12, k11, k22))) / (2 * np.pi)
+    scale = safe_sqrt(k11) * safe_sqrt(k22)
+    return scale * (1.0 - arc_cosine_gap(gap_of(k12, k11, k22))) / 2
 
 
 @_relu_dual.defjvp
@@ -33,7 +35,7 @@ def _relu_dual_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 
 
 def _relu_slope(k12: Array, k11: Array, k22: Array) -> Array:
-    return (np.pi - angle(k12, k11, k22)) / (2 * np.pi)
+    return (1.0 - turn(gap_of(k12, k11, k22))) / 2
 
 
 def _relu_hermite(order: int) -> np.ndarray:
@@ -84,7 +86,7 @@ def jump(low: float, high: float) -> ClosedForms:
 
     @jax.custom_jvp
     def dual(k12: Array, k11: Array, k22: Array) -> Array:
-        return centre**2 + half**2 * (1 - 2 / np.pi * angle(k12, k11, k22))
+        return centre**2 + half**2 * (1 - 2 * turn(gap_of(k12, k11, k22)))
 
     def dual_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
         k12, k11, k22 = primals

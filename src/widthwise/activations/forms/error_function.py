@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.activations.averages import ClosedForms
+from widthwise.numerics.gap import arcsine
 
 
 def _erf_dual(k12: Array, k11: Array, k22: Array) -> Array:
-    return 2 / np.pi * jnp.arcsin(2 * k12 / jnp.sqrt((1 + 2 * k11) * (1 + 2 * k22)))
+    return 2 / np.pi * arcsine(2 * k12 / jnp.sqrt((1 + 2 * k11) * (1 + 2 * k22)))
 
 
 def _erf_hermite(order: int, q: Float[Array, ""]) -> Float[Array, " k"]:
@@ -35,7 +36,7 @@ def _gelu_dual(k12: Array, k11: Array, k22: Array) -> Array:
     # E[u Phi(u) v Phi(v)] = K12 E[Phi(u) Phi(v)] + D (K11 K22 - K12^2 (1 - 1/(1+K11) - 1/(1+K22))),
     # D = E[phi(u) phi(v)] = 1 / (2 pi sqrt((1+K11)(1+K22) - K12^2)).
     one1, one2 = 1 + k11, 1 + k22
-    both = 0.25 + jnp.arcsin(k12 / jnp.sqrt(one1 * one2)) / (2 * np.pi)
+    both = 0.25 + arcsine(k12 / jnp.sqrt(one1 * one2)) / (2 * np.pi)
     density = 1 / (2 * np.pi * jnp.sqrt(one1 * one2 - k12**2))
     return k12 * both + density * (k11 * k22 - k12**2 * (1 - 1 / one1 - 1 / one2))
 
