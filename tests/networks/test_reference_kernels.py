@@ -41,7 +41,7 @@ ACTIVATIONS = {
         if (a, b, c) == (1, 1, 0)
         else scaled("sin", lambda z: a * jnp.sin(b * z + c))
     ),
-    "Cos": lambda a, b, c: activations.cos,
+    "Cos": lambda *_: activations.cos,
     "Sigmoid_like": lambda: scaled(
         "sigmoid", lambda z: 0.5 * activations.erf.function(z / 2.4020563531719796) + 0.5
     ),

@@ -14,6 +14,7 @@ from jaxtyping import Array, ArrayLike, Float, Real
 from widthwise.activations.averages import Averages, ClosedForms, ComposedPair
 from widthwise.activations.fixed_points import FixedPoint, find_fixed_points
 from widthwise.numerics.quadrature import KinkRule, floating, gaussian_mean, gaussian_pair_mean
+from widthwise.numerics.safe import safe_sqrt
 
 if TYPE_CHECKING:
     from widthwise.activations.verdict import Verdict
@@ -218,6 +219,28 @@ class Activation:
         _check_correlation(rho, jnp.ones_like(rho))
         arrays = (jnp.clip(rho, -1.0, 1.0), q)
         return _evaluate(_correlation_map, self.averages, self._affine, arrays)
+
+    def gap_map(
+        self,
+        gap: Float[Array, "..."],
+        k11: Float[Array, "..."],
+        k22: Float[Array, "..."],
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """``1 - correlation`` after the function, and ``E[s'(u) s'(v)]``, from that before it.
+
+        Relatively accurate down to coincident inputs for homogeneous functions (ReLU and its kin),
+        whose slopes depend on it; otherwise to rounding of one. Exactly zero stays zero.
+        """
+        if self.forms is not None and self.forms.gap is not None and self.offset == 0.0:
+            after, slope = self.forms.gap(gap)
+            return after, self.gain**2 * slope
+        k12 = (1.0 - gap) * safe_sqrt(k11) * safe_sqrt(k22)
+        scale = safe_sqrt(self.second_moment(k11)) * safe_sqrt(self.second_moment(k22))
+        variable = scale > 0
+        ratio = jnp.where(variable, self.dual(k12, k11, k22) / jnp.where(variable, scale, 1.0), 1.0)
+        same = (gap == 0.0) & (k11 == k22)
+        after = jnp.where(same, 0.0, jnp.clip(1.0 - ratio, 0.0, 2.0))
+        return after, self.dual_derivative(k12, k11, k22)
 
     def fixed_points(self, variance: float | int = 1.0) -> tuple[FixedPoint, ...]:
         """Every fixed point of the correlation map in [-1, 1], in ascending order."""

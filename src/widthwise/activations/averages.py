@@ -25,6 +25,9 @@ class ClosedForms:
         The same for ``E[s'(u) s'(v)]``; without it, the derivative of ``dual`` in ``k12``.
     hermite
         ``(order, q) -> a_0 .. a_order``; without it, quadrature.
+    gap
+        For a homogeneous function: ``1 - correlation`` -> that after the function, and
+        ``E[s'(u) s'(v)]``, both without loss where inputs nearly coincide.
     """
 
     mean: Callable
@@ -32,6 +35,7 @@ class ClosedForms:
     dual: Callable
     dual_derivative: Callable | None = None
     hermite: Callable | None = None
+    gap: Callable | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Layers one after the other: the network itself."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, Key, Shaped
 
+from widthwise.networks.chain_kernel import as_chain, chain_kernel
 from widthwise.networks.keyed import Keyed, call, split
 from widthwise.networks.layer import Layer, walk
 from widthwise.networks.parametrization import NTK, Parametrization
@@ -158,6 +160,9 @@ class Sequential(Layer):
             )
         self.output(_features(x1.shape[1:], x1.dtype), self.place)
         if x1.ndim == 2:
+            features = _features(x1.shape[1:], x1.dtype)
+            if chain := as_chain(self._flat(self.place), features):
+                return Kernel(*chain_kernel(chain, x1, x2, diagonal=diagonal))
             state = dense_state(x1, x2, diagonal=diagonal)
         else:
             aligned = not self.needs_all_positions(True)
@@ -185,6 +190,14 @@ class Sequential(Layer):
         """Pair each layer with its place: only the final one can end the network."""
         places = [place.inside()] * (len(self.layers) - 1) + [place]
         return list(zip(self.layers, places, strict=True))
+
+    def _flat(self, place: Place) -> Iterator[tuple[Layer, Place]]:
+        """Pair with their places all layers, also those of a Sequential inside this one."""
+        for layer, where in self._placed(place):
+            if isinstance(layer, Sequential):
+                yield from layer._flat(where)
+            else:
+                yield layer, where
 
     def output(self, features: Features, place: Place) -> Features:
         """See :class:`Layer`."""

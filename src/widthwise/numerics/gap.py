@@ -20,7 +20,7 @@ from widthwise.numerics.safe import safe_sqrt
 
 _DEGREES = {
     "float64": {"angle": 18, "area": 16, "sine": 14},
-    "float32": {"angle": 8, "area": 7, "sine": 6},
+    "float32": {"angle": 7, "area": 6, "sine": 6},
 }
 
 

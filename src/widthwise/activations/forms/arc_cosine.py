@@ -61,12 +61,17 @@ def two_sided(right: float, left: float) -> ClosedForms:
         a = (right + left * mirrored) * _relu_hermite(order)
         return safe_sqrt(q) * jnp.asarray(a, q.dtype)
 
+    def gap(u: Array) -> tuple[Array, Array]:
+        after = (both * arc_cosine_gap(u) - 2 * product * u) / (right**2 + left**2)
+        return after, both * (1.0 - turn(u)) / 2 - product
+
     return ClosedForms(
         mean=lambda q: (right + left) * safe_sqrt(q) / math.sqrt(2 * math.pi),
         second_moment=lambda q: (right**2 + left**2) * q / 2,
         dual=lambda k12, k11, k22: both * _relu_dual(k12, k11, k22) - product * k12,
         dual_derivative=lambda k12, k11, k22: both * _relu_slope(k12, k11, k22) - product,
         hermite=hermite,
+        gap=gap,
     )
 
 
