@@ -1,0 +1,211 @@
+"""Layers of inputs with positions: finite networks beside kernels, and what is refused."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from widthwise import networks as nn
+
+FORMS = [nn.NTK, nn.Standard, nn.MeanField, nn.MuP, nn.DepthMuP]
+IMAGES = np.random.default_rng(0).standard_normal((2, 4, 3, 2))
+SERIES = np.random.default_rng(1).standard_normal((2, 5, 3))
+GRAPH = np.random.default_rng(2).standard_normal((4, 5))
+
+
+def tangents(net, model, x, **options):
+    """Derivatives of the outputs' first channel, one array (n, *positions, k) per parameter."""
+    leaves, tree = jax.tree.flatten(model)
+
+    def outputs(leaves):
+        return jax.vmap(lambda one: jax.tree.unflatten(tree, leaves)(one, **options))(x)[..., 0]
+
+    slopes = jax.jit(jax.jacobian(outputs))(leaves)
+    return [s.reshape(*s.shape[: s.ndim - w.ndim], -1) for s, w in zip(slopes, leaves, strict=True)]
+
+
+# One layer with weights, or one and a fixed map: linear in the weights, so both faces agree exactly.
+LINEAR = {
+    "conv": (IMAGES, [nn.Conv(2, 3)]),
+    "strides": (IMAGES, [nn.Conv(2, (2, 3), strides=(2, 1))]),
+    "valid": (SERIES, [nn.Conv(2, 2, padding="VALID", strides=2)]),
+    "circular": (IMAGES, [nn.Conv(2, (3, 2), padding="CIRCULAR")]),
+    "dilation": (SERIES, [nn.Conv(2, 2, dilation=3, padding="SAME")]),
+    "transpose": (IMAGES, [nn.ConvTranspose(2, 3, strides=2)]),
+    "transpose valid": (SERIES, [nn.ConvTranspose(2, 2, strides=3, padding="VALID")]),
+    "local": (IMAGES, [nn.ConvLocal(2, 2, padding="CIRCULAR")]),
+    "local valid": (SERIES, [nn.ConvLocal(2, 3, padding="VALID", dilation=2)]),
+    "dense": (IMAGES, [nn.Dense(2)]),
+    "average": (IMAGES, [nn.Conv(2, 2), nn.AvgPool(2, strides=1, padding="SAME")]),
+    "sum": (SERIES, [nn.Conv(2, 2), nn.SumPool(3, strides=2, padding="CIRCULAR")]),
+    "pool": (IMAGES, [nn.Conv(2, 2), nn.AvgPool((2, 3))]),
+    "global average": (IMAGES, [nn.Conv(2, 2), nn.GlobalAvgPool()]),
+    "global sum": (SERIES, [nn.Conv(2, 2), nn.GlobalSumPool()]),
+    "graph": (SERIES, [nn.Dense(2), nn.Aggregate(GRAPH)]),
+    "sum of branches": (SERIES, [nn.Parallel(nn.Conv(2, 3), nn.Dense(2, weight_std=0.3))]),
+    "flatten": (IMAGES, [nn.Flatten(), nn.Dense(2)]),
+}
+
+
+@pytest.mark.parametrize(("name", "form"), zip(LINEAR, itertools.cycle(FORMS), strict=False))
+def test_linear_networks_agree_exactly(name, form, key):
+    x, layers = LINEAR[name]
+    net = nn.Sequential(*layers, parametrization=form(1.3, 0.4))
+    model = net.init(key, x.shape[1:])
+    table, kernel = net.parameter_table(x.shape[1:]), net.kernel(x)
+    slopes = tangents(net, model, jnp.asarray(x))
+    nngp = sum(
+        row.init_std**2 * np.tensordot(j, j, (-1, -1)) for row, j in zip(table, slopes, strict=True)
+    )
+    ntk = sum(row.sgd * np.tensordot(j, j, (-1, -1)) for row, j in zip(table, slopes, strict=True))
+    order = pairs_first(nngp.ndim)
+    np.testing.assert_allclose(kernel.nngp, nngp.transpose(order), rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(kernel.ntk, ntk.transpose(order), rtol=1e-10, atol=1e-13)
+
+
+def pairs_first(ndim):
+    """Axes of (n, *P, m, *P') in the order (n, m, *P, *P')."""
+    half = ndim // 2
+    return [0, half, *range(1, half), *range(half + 1, ndim)]
+
+
+def branches(width, join):
+    one = nn.Sequential(nn.Relu(), nn.Conv(width, 2))
+    return nn.Parallel(one, nn.Sequential(nn.Erf(), nn.Dense(width)), join=join)
+
+
+def attention(width, heads, mechanism):
+    return nn.SelfAttention(width, heads, mechanism=mechanism, key_std=0.8, query_std=1.1)
+
+
+W = 48
+BETWEEN = {
+    "flatten": lambda: [nn.Relu(), nn.Conv(W, 2), nn.Erf(), nn.Flatten()],
+    "average": lambda: [nn.Relu(), nn.AvgPool(2, strides=1), nn.Conv(W, 2), nn.Relu(), nn.GlobalAvgPool()],
+    "norm": lambda: [nn.LayerNorm(), nn.Relu(), nn.GlobalAvgPool()],
+    "norm of all": lambda: [nn.LayerNorm(positions=True), nn.Gelu(), nn.Flatten()],
+    "local": lambda: [nn.Relu(), nn.ConvLocal(W, 3), nn.Erf(), nn.GlobalAvgPool()],
+    "transpose": lambda: [nn.Erf(), nn.ConvTranspose(W, 2, strides=2), nn.Relu(), nn.GlobalSumPool()],
+    "residual": lambda: [nn.Residual(nn.Sequential(nn.Relu(), nn.Conv(W, 3))), nn.Erf(), nn.Flatten()],
+    "product": lambda: [branches(W, "product"), nn.GlobalAvgPool()],
+    "concatenation": lambda: [branches(W, "concatenation"), nn.Conv(W, 1), nn.Relu(), nn.Flatten()],
+    "softmax": lambda: [nn.Relu(), attention(W, 2, "softmax"), nn.Relu(), nn.GlobalAvgPool()],
+    "relu attention": lambda: [nn.Erf(), attention(W, 1, "relu"), nn.Flatten()],
+    "graph": lambda: [nn.Relu(), nn.Aggregate(GRAPH / 2), nn.Dense(W), nn.Erf(), nn.GlobalAvgPool()],
+    "dropout": lambda: [nn.Relu(), nn.Dropout(0.6), nn.Conv(W, 2), nn.Erf(), nn.GlobalAvgPool()],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "form"), zip(BETWEEN, itertools.cycle(FORMS), strict=False))
+def test_finite_networks_fluctuate_around_the_kernels(name, form, key):
+    """Means over 300 networks within their errors and the next order, 3 / width."""
+    net = nn.Sequential(
+        nn.Conv(W, 2), *BETWEEN[name](), nn.Dense(2), parametrization=form(1.2, 0.3)
+    )
+    x = jnp.asarray(SERIES)
+    factors = [row.sgd for row in net.parameter_table(x.shape[1:])]
+
+    def one(key):
+        model = net.init(key, x.shape[1:], dtype=x.dtype)
+        leaves, tree = jax.tree.flatten(model)
+        keys = jax.random.split(key, len(x))
+
+        def outputs(leaves):
+            return jax.vmap(lambda x, k: jax.tree.unflatten(tree, leaves)(x, key=k))(x, keys)
+
+        f, slopes = outputs(leaves), jax.jacrev(lambda leaves: outputs(leaves)[:, 0])(leaves)
+        flat = [s.reshape(len(x), -1) for s in slopes]
+        return f @ f.T / 2, sum(c * s @ s.T for c, s in zip(factors, flat, strict=True))
+
+    drawn = jax.jit(lambda keys: jax.lax.map(jax.vmap(one), keys))(jax.random.split(key, (10, 30)))
+    for samples, expected in zip(drawn, net.kernel(x), strict=True):
+        flat = np.asarray(samples).reshape(-1, len(x), len(x))
+        diagonal = np.diag(expected)
+        scale = np.sqrt(np.outer(diagonal, diagonal))
+        error = flat.std(0, ddof=1) / np.sqrt(len(flat))
+        assert np.all(np.abs(flat.mean(0) - expected) < 4 * error + 3 / W * scale)
+        assert np.all(error < 0.2 * scale)
+
+
+def test_dropout_needs_a_key(key):
+    net = nn.Sequential(
+        nn.Dense(50), nn.Residual(nn.Sequential(nn.Relu(), nn.Dropout(0.5), nn.Dense(50)))
+    )
+    model, x = net.init(key, (4, 3)), jnp.ones((4, 3))
+    np.testing.assert_array_equal(model(x), model(x))
+    np.testing.assert_array_equal(model(x, key=key), model(x, key=key))
+    assert not np.allclose(model(x), model(x, key=key))
+
+
+def test_only_what_is_wanted_is_computed():
+    layers = [nn.Conv(4, 3), nn.Residual(nn.Sequential(nn.Relu(), nn.Conv(4, 3))), nn.Relu()]
+    assert not nn.Sequential(*layers, nn.Flatten()).needs_all_positions(True)
+    assert nn.Sequential(*layers, nn.GlobalAvgPool()).needs_all_positions(True)
+    assert nn.Sequential(*layers, nn.AvgPool(2), nn.Flatten()).needs_all_positions(True)
+    full = nn.Sequential(*layers).kernel(IMAGES)
+    flat = nn.Sequential(*layers, nn.Flatten()).kernel(IMAGES)
+    for all_pairs, mean in zip(full, flat, strict=True):
+        square = np.asarray(all_pairs).reshape(2, 2, 12, 12)
+        np.testing.assert_allclose(np.trace(square, axis1=2, axis2=3) / 12, mean, rtol=1e-12)
+
+
+def test_moving_a_periodic_image_changes_nothing():
+    net = nn.Sequential(
+        nn.Conv(4, 3, padding="CIRCULAR"), nn.Relu(), nn.Conv(4, 2, padding="CIRCULAR"), nn.Relu(),
+        nn.GlobalAvgPool(), nn.Dense(1), parametrization=nn.NTK(1.4, 0.1),
+    )  # fmt: skip
+    for kernel, moved in zip(
+        net.kernel(IMAGES), net.kernel(IMAGES, np.roll(IMAGES, 2, 1)), strict=True
+    ):
+        np.testing.assert_allclose(kernel, moved, rtol=1e-6)
+
+
+def test_widths_grow():
+    net = nn.Sequential(
+        nn.Conv(4, 3), nn.Relu(), nn.Parallel(nn.ConvLocal(5, 2), nn.ConvTranspose(5, 2)),
+        nn.SelfAttention(6, 2), nn.LayerNorm(), nn.Dropout(0.9), nn.AvgPool(2), nn.Flatten(),
+        nn.Dense(3),
+    )  # fmt: skip
+    rows = net.at_width(8).parameter_table((4, 4, 2))
+    shapes = [row.shape for row in rows]
+    assert shapes == [
+        (8, 2, 3, 3), (4, 4, 8, 32), (8, 8, 2, 2), (16, 8), (16, 8), (8, 16), (3, 32),
+    ]  # fmt: skip
+    assert [row.role for row in rows] == ["input", *["hidden"] * 5, "output"]
+    assert net.at_width(8).init(jax.random.key(0), (4, 4, 2))(jnp.ones((4, 4, 2))).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "message"),
+    [
+        (lambda: nn.Conv(4, 3), (5,), "reads positions"),
+        (lambda: nn.GlobalAvgPool(), (5,), "reads positions"),
+        (lambda: nn.Conv(4, (3, 3)), (5, 2), "1 axes of positions"),
+        (lambda: nn.Conv(4, 6, padding="VALID"), (5, 2), "take smaller ones"),
+        (lambda: nn.AvgPool(6), (5, 2), "take smaller ones"),
+        (lambda: nn.Conv(4, 0), (5, 2), "filter of Conv is 0"),
+        (lambda: nn.Conv(4, 3, strides=0), (5, 2), "strides of Conv is 0"),
+        (lambda: nn.Conv(0, 3), (5, 2), "width of Conv is 0"),
+        (lambda: nn.Conv(4, 3, padding="FULL"), (5, 2), "SAME, VALID, CIRCULAR"),
+        (lambda: nn.ConvTranspose(4, 3, padding="CIRCULAR"), (5, 2), "one of SAME, VALID"),
+        (lambda: nn.SelfAttention(4, 0), (5, 2), "heads of SelfAttention is 0"),
+        (lambda: nn.SelfAttention(4, mechanism="max"), (5, 2), "one of softmax"),
+        (lambda: nn.Dropout(0.0), (5, 2), "keep of Dropout is 0.0"),
+        (lambda: nn.LayerNorm(epsilon=-1.0), (5, 2), "epsilon of LayerNorm"),
+        (lambda: nn.LayerNorm(), (5, 2), "wide Gaussian features"),
+        (lambda: nn.Sequential(nn.Conv(4, 2), nn.Relu(), nn.LayerNorm()), (5, 2), "wide Gaussian"),
+        (lambda: nn.Sequential(nn.Conv(4, 2), nn.Flatten(), nn.Relu()), (5, 2), "needs Gaussian"),
+        (lambda: nn.Parallel(nn.Conv(4, 2)), (5, 2), "two or more"),
+        (lambda: nn.Parallel(nn.Dense(4), nn.Dense(3)), (5, 2), "one shape"),
+        (lambda: nn.Parallel(nn.Conv(4, 1), nn.Flatten(), join="concatenation"), (5, 2), "same positions"),
+        (lambda: nn.Parallel(nn.Dense(4), nn.Dense(4), join="max"), (5, 2), "join of Parallel"),
+        (lambda: nn.Sequential(nn.Dense(4), nn.Parallel(nn.Relu(), nn.Abs())), (5, 2), "all branches but one"),
+        (lambda: nn.Aggregate(np.eye(3)), (5, 2), "reads 3 nodes"),
+        (lambda: nn.Aggregate(np.ones((0, 2))), (5, 2), "matrix of finite"),
+    ],
+)  # fmt: skip
+def test_refused(make, shape, message):
+    with pytest.raises(ValueError, match=message):
+        nn.Sequential(make()).kernel(np.ones((2, *shape)))
