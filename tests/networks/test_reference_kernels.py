@@ -107,7 +107,7 @@ LAYERS = {
 
 def serial(layers, **options):
     made = []
-    for layer, after in itertools.zip_longest(layers, layers[1:], fillvalue={"op": None}):
+    for layer, after in itertools.zip_longest(layers, layers[1:], fillvalue={"op": ""}):
         factor = STEEPNESS[after["op"]](after) if after["op"] in STEEPNESS else 1.0
         if layer["op"] in LAYERS:
             made.append(LAYERS[layer["op"]](layer | {"factor": factor}))

@@ -111,7 +111,7 @@ class Conv(Layer):
             sizes(name, "dilation", self.dilation, axes),
             strict=True,
         )
-        return tuple(self._window(length, Window(*numbers)) for length, *numbers in per_axis)
+        return tuple(self._window(length, Window(f, s, d)) for length, f, s, d in per_axis)
 
     def _window(self, length: int, window: Window) -> Window:
         return padded(length, window, self.padding)
