@@ -133,8 +133,11 @@ def check(kernel, entry, name, rows, columns):
         np.testing.assert_allclose(mine, values, rtol=1e-6)
 
 
-# Quadrature at two depths takes long to compile, and tells little more than at one.
-LONG = ["fc_Gabor_d2", "fc_RectifiedMonomial_2_d2", "fc_Rbf_0.5_d2", "fc_Sin_1.3_0.7_0.4_d2"]
+# Long to compile, with little that others lack: quadrature at two depths, the same mechanism again.
+LONG = [
+    *("fc_Gabor_d2", "fc_RectifiedMonomial_2_d2", "fc_Rbf_0.5_d2", "fc_Sin_1.3_0.7_0.4_d2"),
+    *("attention_ABS_Flatten", "attention_IDENTITY_GlobalAvgPool", "cnn_gelu_deep"),
+]
 MARKED = [
     pytest.param(e, id=e["name"], marks=pytest.mark.slow if e["name"] in LONG else ())
     for e in ENTRIES
