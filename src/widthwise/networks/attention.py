@@ -161,13 +161,13 @@ class SelfAttention(Layer):
         move the outputs less than these by a factor of the head's width.
         """
         state = spatial(self, state)
-        features, output = state.features, self.output(state.features, place)
+        axes, features, output = state.axes, state.features, self.output(state.features, place)
         keys, values, out = self.scales(features, place)
         gain, zeta = gains(keys, features.shape[-1]).gain, _MECHANISMS[self.mechanism]
-        g1, g2 = (zeta(gain * _square(v, state.axes)) for v in (state.variance1, state.variance2))
+        g1, g2 = (zeta(gain * _square(v, axes)) for v in (state.variance1, state.variance2))
 
         def mixed(k: Array, left: Array, right: Array) -> Array:
-            return (left @ _square(k, state.axes) @ jnp.swapaxes(right, -1, -2)).reshape(k.shape)
+            return (left @ _square(k, axes) @ jnp.swapaxes(right, -1, -2)).reshape(k.shape)
 
         first, second = (g1[:, None], g2[None]) if state.pairwise else (g1, g2)
         state = replace(

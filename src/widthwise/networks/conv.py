@@ -12,7 +12,7 @@ from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Linear, Scales, draw, gains, scales, through
 from widthwise.networks.parametrization import Real, check_std
 from widthwise.networks.place import Features, Place
-from widthwise.networks.positions import counts, positions_of, spatial, window_mean
+from widthwise.networks.positions import counts, positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.networks.windows import (
     Padding,
@@ -111,7 +111,7 @@ class Conv(Layer):
             sizes(name, "dilation", self.dilation, axes),
             strict=True,
         )
-        return tuple(self._window(length, Window(*numbers)) for length, *numbers in per_axis)
+        return tuple(self._window(length, Window(f, s, d)) for length, f, s, d in per_axis)
 
     def _window(self, length: int, window: Window) -> Window:
         return padded(length, window, self.padding)
@@ -152,8 +152,14 @@ class Conv(Layer):
         """
         state = spatial(self, state)
         features, output = state.features, self.output(state.features, place)
-        averaged = window_mean(state, self.windows(features), output)
-        return through(averaged, gains(self.scales(features, place), self.fan_in(features)), output)
+        windows = self.windows(features)
+        return through(
+            state,
+            gains(self.scales(features, place), self.fan_in(features)),
+            output,
+            steps=tuple((w, state.position_axes(axis)) for axis, w in enumerate(windows)),
+            size=math.prod(w.size for w in windows),
+        )
 
     def resized(self, width: int, place: Place) -> "Conv":
         """See :class:`Layer`."""

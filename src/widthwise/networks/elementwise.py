@@ -80,36 +80,48 @@ class Elementwise(Layer):
                 f"{self!r} has no kernel here: an activation needs Gaussian features, so put a "
                 "Dense or convolutional layer (or sums of them) directly before it"
             )
-        k11, k22 = state.marginals()
-        return replace(
-            state,
-            nngp=self._dual(state.nngp, k11, k22),
-            ntk=state.ntk * self._slope(state.nngp, k11, k22),
-            variance1=self._variance(state, state.variance1),
-            variance2=self._variance(state, state.variance2),
-            features=self.output(state.features, place),
-        )
-
-    def _dual(self, k12: Array, k11: Array, k22: Array) -> Array:
-        same_point = (k12 == k11) & (k12 == k22)
-        return jnp.where(same_point, self.phi.second_moment(k11), self.phi.dual(k12, k11, k22))
-
-    def _slope(self, k12: Array, k11: Array, k22: Array) -> Array:
-        if self.phi.continuous:
-            return self.phi.dual_derivative(k12, k11, k22)
-        pair, rule = ComposedPair(_Slope(self.phi), jnp.multiply), self.phi.rule
-        return gaussian_pair_mean(pair, k12, k11, k22, rule=rule, continuous=False)
-
-    def _variance(self, state: State, variance: Array) -> Array:
-        if isinstance(state, SpatialState) and not state.aligned:
-            q = position_diagonal(variance, state.axes)
-            return self._dual(variance, *outer(q, state.axes))
-        return self.phi.second_moment(variance)
+        # Quadrature compiles its own parts, which all functions share.
+        run = _propagate if self.phi.forms is None else _compiled
+        return run(state, self.phi, self.output(state.features, place))
 
     def resized(self, width: int, place: Place) -> "Elementwise":
         """See :class:`Layer`."""
         del width, place
         return self
+
+
+def _propagate(state: State, phi: Activation, features: Features) -> State:
+    k11, k22 = state.marginals()
+    return replace(
+        state,
+        nngp=_dual(phi, state.nngp, k11, k22),
+        ntk=state.ntk * _dual_slope(phi, state.nngp, k11, k22),
+        variance1=_own(phi, state, state.variance1),
+        variance2=_own(phi, state, state.variance2),
+        features=features,
+    )
+
+
+_compiled = jax.jit(_propagate, static_argnames=("phi", "features"))
+
+
+def _dual(phi: Activation, k12: Array, k11: Array, k22: Array) -> Array:
+    same_point = (k12 == k11) & (k12 == k22)
+    return jnp.where(same_point, phi.second_moment(k11), phi.dual(k12, k11, k22))
+
+
+def _dual_slope(phi: Activation, k12: Array, k11: Array, k22: Array) -> Array:
+    if phi.continuous:
+        return phi.dual_derivative(k12, k11, k22)
+    pair = ComposedPair(_Slope(phi), jnp.multiply)
+    return gaussian_pair_mean(pair, k12, k11, k22, rule=phi.rule, continuous=False)
+
+
+def _own(phi: Activation, state: State, variance: Array) -> Array:
+    if isinstance(state, SpatialState) and not state.aligned:
+        q = position_diagonal(variance, state.axes)
+        return _dual(phi, variance, *outer(q, state.axes))
+    return phi.second_moment(variance)
 
 
 def Relu() -> Elementwise:

@@ -1,15 +1,18 @@
 """What every layer with weights shares: their scales, their drawing, their kernels."""
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float
 
 from widthwise.networks.parametrization import Real, Scale
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import SpatialState
 from widthwise.networks.state import DenseState
+from widthwise.networks.windows import Steps, window_sums
 from widthwise.numerics.draws import Draws
 
 Scales = tuple[Scale, Scale | None]
@@ -108,14 +111,33 @@ def gains(scales: Scales, fan_in: int) -> Gains:
     return Gains(gain, own, (bias.multiplier * bias.init_std) ** 2, bias.sgd * bias.multiplier**2)
 
 
-def through(state: AnyState, gains: Gains, features: Features) -> AnyState:
-    """Send the kernels of a layer's (averaged) inputs through its weights."""
+@partial(jax.jit, static_argnames=("features", "steps", "size"))
+def through(
+    state: AnyState, gains: Gains, features: Features, *, steps: Steps = (), size: int = 1
+) -> AnyState:
+    """Send kernels through the weights of a layer.
+
+    Parameters
+    ----------
+    state
+        The kernels of the inputs.
+    gains
+        How the weights act.
+    features
+        What leaves the layer.
+    steps, size
+        Windows over whose offsets the kernels are first averaged, and their number of positions.
+    """
     gain, own, shift, own_shift = gains
+    mean1, mean2, nngp, ntk = (
+        window_sums(k, steps=steps) / size
+        for k in (state.variance1, state.variance2, state.nngp, state.ntk)
+    )
     return replace(
         state,
-        nngp=gain * state.nngp + shift,
-        ntk=own * state.nngp + own_shift + gain * state.ntk,
-        variance1=gain * state.variance1 + shift,
-        variance2=gain * state.variance2 + shift,
+        nngp=gain * nngp + shift,
+        ntk=own * nngp + own_shift + gain * ntk,
+        variance1=gain * mean1 + shift,
+        variance2=gain * mean2 + shift,
         features=features,
-    )
+    ).tied()

@@ -1,13 +1,9 @@
 """What layers that read positions have in common."""
 
-import math
-
-from jaxtyping import Array
-
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features
 from widthwise.networks.spatial_state import SpatialState, State
-from widthwise.networks.windows import Window, window_sums
+from widthwise.networks.windows import Window
 
 
 def positions_of(layer: Layer, features: Features) -> tuple[int, ...]:
@@ -56,16 +52,3 @@ def counts(layer: Layer, features: Features, windows: tuple[Window, ...]) -> tup
             f"but an example has {positions} here: take smaller ones, or padding 'SAME'"
         )
     return after
-
-
-def window_mean(
-    state: SpatialState, windows: tuple[Window, ...], features: Features
-) -> SpatialState:
-    """Average the kernels over one offset in the window, common to both positions."""
-    steps = tuple((window, state.position_axes(axis)) for axis, window in enumerate(windows))
-    size = math.prod(w.size for w in windows)
-
-    def mean(k: Array) -> Array:
-        return window_sums(k, steps=steps) / size
-
-    return state.linear(mean, features)

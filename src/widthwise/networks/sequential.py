@@ -41,9 +41,9 @@ class Chain(Keyed):
 class Sequential(Layer):
     """Layers applied in order; the outermost one is the network.
 
-    The Dense layer that ends the outermost Sequential is the output layer: its width is the
-    number of outputs. All other widths are those that grow. A network that ends otherwise has
-    no output layer and returns features.
+    The layer with weights that ends the outermost Sequential, usually Dense, is the output layer:
+    its width is the number of outputs. All other widths are those that grow. A network that ends
+    otherwise has no output layer and returns features.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -152,6 +153,7 @@ def position_diagonal(k: Float[Array, "*pairs"], axes: int) -> Float[Array, "*al
     return jnp.diagonal(square, axis1=-2, axis2=-1).reshape(lead + positions)
 
 
+@partial(jax.jit, static_argnames=("diagonal", "aligned"))
 def spatial_state(
     x1: Float[Array, "n *shape"],
     x2: Float[Array, "m *shape"] | None = None,
