@@ -1,0 +1,180 @@
+"""How a network is trained: flow or steps, for how long, at which rate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Real
+
+from widthwise.dynamics.filters import descent_filter, flow_filter, heavy_ball_filter
+from widthwise.dynamics.matrices import concrete, require_finite
+
+Loss = Literal["mean", "sum"]
+Times = Real[ArrayLike, "..."] | Sequence[float | int]
+_ROUNDING = 1e-9  # a learning rate this far above the largest stable one is rounding
+
+
+@dataclass(frozen=True)
+class Training:
+    """Full-batch training of a linear model under squared loss.
+
+    Parameters
+    ----------
+    rate
+        Learning rate over the number the loss divides by.
+    moments
+        Times, or numbers of steps, of shape (t,).
+    scalar
+        Whether they were given as a single number.
+    discrete
+        Whether they are steps.
+    momentum
+        None for plain gradient descent.
+    """
+
+    rate: float
+    moments: np.ndarray
+    scalar: bool
+    discrete: bool
+    momentum: float | int | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether only the limit of infinite time is asked for."""
+        return bool(np.isinf(self.moments).all())
+
+    def phi(
+        self, eigenvalues: Float[Array, " n"], resolution: Float[Array, ""]
+    ) -> Float[Array, "t n"]:
+        """Return the filter ``phi(lambda)`` of each mode.
+
+        Modes with eigenvalues up to ``resolution`` are zero but for rounding. They are treated as
+        zero until a mode at the resolution would have moved, then as at rest.
+        """
+        zero = eigenvalues <= resolution
+        x = self.rate * jnp.maximum(eigenvalues, 0.0)
+        if self.discrete:
+            momentum = jnp.asarray(self.momentum or 0.0, x.dtype)
+            phi = descent_filter(x, jnp.asarray(self.moments), momentum)
+        else:
+            ended = np.isinf(self.moments)
+            time = jnp.asarray(np.where(ended, 0.0, self.moments), x.dtype)
+            if self.momentum is None:
+                phi = flow_filter(x, time)
+            else:
+                phi = heavy_ball_filter(x, time, self.momentum)
+            phi = jnp.where(ended[:, None], 1 / jnp.where(zero, 1.0, x)[None, :], phi)
+        moved = self.rate * resolution * jnp.asarray(self.moments, x.dtype) > 1
+        at_rest = (moved | np.isinf(self.moments))[:, None] & zero[None, :]
+        return self.rate * jnp.where(at_rest, 0.0, phi)
+
+    def require_stable(self, name: str, largest: Float[Array, ""]) -> None:
+        """Raise ``ValueError`` if steps at this rate diverge in the mode of largest eigenvalue."""
+        value = concrete(largest)
+        if not self.discrete or value is None:
+            return
+        excess = self.rate * float(value) / (2 * (1 + (self.momentum or 0)))
+        if excess > 1 + _ROUNDING:
+            raise ValueError(
+                f"the learning rate is {excess:.6g} times the largest at which gradient descent "
+                f"on the {name} is stable (its largest eigenvalue is {value:.6g}): lower it, see "
+                "max_learning_rate, or give time instead of steps for gradient flow"
+            )
+
+
+def training_rule(
+    size: int,
+    *,
+    time: Times,
+    steps: Times | None,
+    learning_rate: float | int,
+    momentum: float | int | None,
+    loss: Loss,
+) -> Training:
+    """Check the settings of a training and put them together.
+
+    Parameters
+    ----------
+    size
+        Number of target values.
+    time, steps, learning_rate, momentum, loss
+        As in [`predict`][widthwise.dynamics.predict].
+    """
+    check_rates(learning_rate, momentum)
+    if loss not in ("mean", "sum"):
+        raise ValueError(f"loss is {loss!r}: give 'mean' or 'sum' of the squared errors")
+    rate = learning_rate / (size if loss == "mean" else 1)
+    if steps is None:
+        moments = np.asarray(time, np.float64)
+        kind, valid = "time", np.all(moments >= 0)
+    else:
+        if not np.all(np.isinf(np.asarray(time))):
+            raise ValueError(
+                "time and steps were both given: give time for gradient flow or "
+                "steps for gradient descent"
+            )
+        moments = np.asarray(steps)
+        kind, valid = "steps", moments.dtype.kind in "iu" and np.all(moments >= 0)
+    if not valid or moments.ndim > 1 or moments.size == 0:
+        whole = " whole" if kind == "steps" else ""
+        raise ValueError(f"{kind} is {moments}: give one{whole} number of at least 0, or a list")
+    return Training(rate, np.atleast_1d(moments), moments.ndim == 0, steps is not None, momentum)
+
+
+def check_rates(learning_rate: float | int, momentum: float | int | None) -> None:
+    """Raise ``ValueError`` for a learning rate or a momentum out of range."""
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(f"learning_rate is {learning_rate}: give a positive, finite number")
+    if momentum is not None and not 0 <= momentum < 1:
+        raise ValueError(f"momentum is {momentum}: give a number in [0, 1), or None for none")
+
+
+def max_learning_rate(
+    ntk: Real[ArrayLike, "..."], size: int, *, momentum: float | int = 0.0
+) -> float:
+    """Largest learning rate at which gradient descent on the squared loss does not diverge.
+
+    Parameters
+    ----------
+    ntk
+        Tangent kernel of the training points, (n, n).
+    size
+        What the loss divides the sum of squares by: the number of target values, ``y.size``, for
+        half the mean square; 1 for half the sum.
+    momentum
+        Heavy-ball momentum in [0, 1).
+
+    Returns
+    -------
+    float
+        ``2 (1 + momentum) size / lambda_max``.
+
+    Raises
+    ------
+    ValueError
+        If the kernel is not finite or has no positive eigenvalue, or a number is out of range.
+
+    Notes
+    -----
+    Derived: the roots of ``z^2 - (1 + momentum - x) z + momentum`` lie in the unit disk exactly
+    for ``0 <= x <= 2 (1 + momentum)``.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> max_learning_rate(jnp.diag(jnp.array([1.0, 4.0])), 2)
+    1.0
+    """
+    check_rates(1.0, momentum)
+    if size < 1:
+        raise ValueError(f"size is {size}: give the number of target values, at least 1")
+    require_finite("ntk", ntk)
+    largest = float(jnp.linalg.eigvalsh(jnp.asarray(ntk))[-1])
+    if largest <= 0:
+        raise ValueError(
+            f"the largest eigenvalue of the kernel is {largest:.6g}: no learning rate is too "
+            "large, or this is no tangent kernel"
+        )
+    return 2 * (1 + momentum) * size / largest
