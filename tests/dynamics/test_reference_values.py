@@ -94,9 +94,10 @@ def test_one_network(name):
     times = sorted(map(float, record["times"]))
     settings = {"learning_rate": record["learning_rate"], "momentum": record["momentum"]}
     trained = gradient_flow(network(record), x, y, points(record), time=times, **START, **settings)
+    assert trained.test is not None
     # the peer integrates momentum numerically, and rounds the angles of ReLU
     tolerance = 1e-8 if record["momentum"] is None else 1e-7
-    for t, train, test in zip(times, *trained, strict=True):
+    for t, train, test in zip(times, trained.train, trained.test, strict=True):
         expected = record["times"][str(t)]
         np.testing.assert_allclose(train, expected["train"], rtol=0, atol=tolerance)
         np.testing.assert_allclose(test, expected["test"], rtol=0, atol=tolerance)
@@ -113,6 +114,7 @@ def test_cross_entropy():
     trained = loss_flow(
         network(record), x, loss, points(record), time=5.0, learning_rate=1.0, **START
     )
+    assert trained.test is not None
     expected = record["times"]["5.0"]
     np.testing.assert_allclose(trained.train, expected["train"], atol=1e-6)
     np.testing.assert_allclose(trained.test, expected["test"], atol=1e-6)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,7 +52,7 @@ def loss_flow(
         Relative and absolute error of the outputs allowed in each step of the solver; None takes
         the square root of the rounding unit.
     max_steps
-        Steps after which the solver gives up.
+        Steps after which the solver gives up, from each time to the next.
 
     Returns
     -------
@@ -93,46 +94,63 @@ def loss_flow(
             f"tolerance={tolerance}, max_steps={max_steps} were given; the first must lie between "
             "0 and 1, the second be at least 1"
         )
-    n = len(train)
-    rows = (
-        kernel.train_train if test is None else jnp.concatenate([kernel.train_train, kernel.cross])
-    )
-    start = train if test is None else jnp.concatenate([train, test])
-
-    def force(outputs: Float[Array, "p k"]) -> Float[Array, "p k"]:
-        slope = jax.grad(lambda f: loss(f[:, 0] if flat else f))(outputs[:n])
-        return -learning_rate * product(rows, slope)
-
-    def velocity(t: Real[ArrayLike, ""], state: tuple[Array, ...], args: None) -> tuple[Array, ...]:
-        del t, args
-        if momentum is None:
-            return (force(state[0]),)
-        return state[1], force(state[0]) - (1 - momentum) * state[1]
-
-    moments = np.unique(times)  # ascending, as the solver wants them
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(velocity),
-        diffrax.Dopri8(),
-        t0=0.0,
-        t1=float(moments[-1]),
-        dt0=None,
-        y0=(start,) if momentum is None else (start, jnp.zeros_like(start)),
-        saveat=diffrax.SaveAt(ts=jnp.asarray(moments)),
-        stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
-        max_steps=max_steps,
-        throw=False,
-    )
-    if solution.result != diffrax.RESULTS.successful or solution.ys is None:
-        raise RuntimeError(
-            f"the solver stopped before time {moments[-1]:g} after {solution.stats['num_steps']} "
-            f"steps at tolerance {tolerance:.3g}: give a shorter time or smaller learning_rate, "
-            "a larger tolerance or max_steps, or a loss that is smooth and finite"
+    rows, start = kernel.train_train, train
+    if test is not None:
+        rows, start = jnp.concatenate([rows, kernel.cross]), jnp.concatenate([train, test])
+    dtype = start.dtype
+    damping = None if momentum is None else jnp.asarray(1 - momentum, dtype)
+    motion = diffrax.ODETerm(_Motion(rows, jnp.asarray(learning_rate, dtype), damping, loss, flat))
+    state = (start,) if momentum is None else (start, jnp.zeros_like(start))
+    # one solution from each time to the next: interpolation between steps is less accurate
+    moments = np.unique(times)
+    found = []
+    for begin, end in zip((0.0, *moments[:-1]), moments, strict=True):
+        solution = diffrax.diffeqsolve(
+            motion,
+            diffrax.Dopri8(),
+            t0=jnp.asarray(begin, dtype),
+            t1=jnp.asarray(end, dtype),
+            dt0=None,
+            y0=state,
+            stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
+            max_steps=max_steps,
+            throw=False,
         )
-    outputs = solution.ys[0][np.searchsorted(moments, times)]
-    trained, predicted = outputs[..., :n, :], outputs[..., n:, :]
+        if solution.result != diffrax.RESULTS.successful or solution.ys is None:
+            raise RuntimeError(
+                f"the solver gave up on its way to time {end:g}, after "
+                f"{solution.stats['num_steps']} steps at tolerance {tolerance:.3g}: give a shorter "
+                "time or smaller learning_rate, a larger tolerance or max_steps, or a loss that "
+                "is smooth and finite"
+            )
+        state = tuple(part[-1] for part in solution.ys)
+        found.append(state[0])
+    outputs = jnp.stack(found)[np.searchsorted(moments, times)]
+    trained, predicted = outputs[..., : len(train), :], outputs[..., len(train) :, :]
     if flat:
         trained, predicted = trained[..., 0], predicted[..., 0]
     return Outputs(trained, None if test is None else predicted)
+
+
+class _Motion(eqx.Module):
+    """Velocity of the outputs, training points first; compiled once for each loss function."""
+
+    rows: Float[Array, "p n"]
+    learning_rate: Float[Array, ""]
+    damping: Float[Array, ""] | None
+    loss: Callable[[Array], Array]
+    flat: bool
+
+    def __call__(
+        self, t: Real[ArrayLike, ""], state: tuple[Array, ...], args: None
+    ) -> tuple[Array, ...]:
+        del t, args
+        train = state[0][: self.rows.shape[1]]
+        slope = jax.grad(lambda f: self.loss(f[:, 0] if self.flat else f))(train)
+        force = -self.learning_rate * product(self.rows, slope)
+        if self.damping is None:
+            return (force,)
+        return state[1], force - self.damping * state[1]
 
 
 def _checked_times(time: Times) -> np.ndarray:

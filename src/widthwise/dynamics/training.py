@@ -14,6 +14,7 @@ from widthwise.dynamics.matrices import concrete, require_finite
 Loss = Literal["mean", "sum"]
 Times = Real[ArrayLike, "..."] | Sequence[float | int]
 _ROUNDING = 1e-9  # a learning rate this far above the largest stable one is rounding
+_NOTICEABLE = 1e-4  # decay of a zero mode by rounding alone
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,10 @@ class Training:
 
     Parameters
     ----------
-    rate
-        Learning rate over the number the loss divides by.
+    learning_rate
+        Factor of every gradient.
+    divisor
+        What the loss divides half the sum of squared errors by.
     moments
         Times, or numbers of steps, of shape (t,).
     scalar
@@ -34,11 +37,17 @@ class Training:
         None for plain gradient descent.
     """
 
-    rate: float
+    learning_rate: float | int
+    divisor: int
     moments: np.ndarray
     scalar: bool
     discrete: bool
     momentum: float | int | None
+
+    @property
+    def rate(self) -> float:
+        """Rate of decay of a mode of eigenvalue one."""
+        return self.learning_rate / self.divisor
 
     @property
     def settled(self) -> bool:
@@ -50,8 +59,8 @@ class Training:
     ) -> Float[Array, "t n"]:
         """Return the filter ``phi(lambda)`` of each mode.
 
-        Modes with eigenvalues up to ``resolution`` are zero but for rounding. They are treated as
-        zero until a mode at the resolution would have moved, then as at rest.
+        Modes with eigenvalues up to ``resolution`` are zero but for rounding, and taken as zero.
+        Rounding would move them in the end: from times when it could be noticed, they are at rest.
         """
         zero = eigenvalues <= resolution
         x = self.rate * jnp.maximum(eigenvalues, 0.0)
@@ -66,8 +75,8 @@ class Training:
             else:
                 phi = heavy_ball_filter(x, time, self.momentum)
             phi = jnp.where(ended[:, None], 1 / jnp.where(zero, 1.0, x)[None, :], phi)
-        moved = self.rate * resolution * jnp.asarray(self.moments, x.dtype) > 1
-        at_rest = (moved | np.isinf(self.moments))[:, None] & zero[None, :]
+        late = self.rate * resolution * jnp.asarray(self.moments, x.dtype) > _NOTICEABLE
+        at_rest = (late | np.isinf(self.moments))[:, None] & zero[None, :]
         return self.rate * jnp.where(at_rest, 0.0, phi)
 
     def require_stable(self, name: str, largest: Float[Array, ""]) -> None:
@@ -75,12 +84,12 @@ class Training:
         value = concrete(largest)
         if not self.discrete or value is None:
             return
-        excess = self.rate * float(value) / (2 * (1 + (self.momentum or 0)))
-        if excess > 1 + _ROUNDING:
+        limit = 2 * (1 + (self.momentum or 0)) / float(value) if value > 0 else float("inf")
+        if self.rate > limit * (1 + _ROUNDING):
             raise ValueError(
-                f"the learning rate is {excess:.6g} times the largest at which gradient descent "
-                f"on the {name} is stable (its largest eigenvalue is {value:.6g}): lower it, see "
-                "max_learning_rate, or give time instead of steps for gradient flow"
+                f"gradient descent on the {name} is unstable at learning_rate={self.learning_rate}"
+                f": give at most {limit * self.divisor:.6g} (see max_learning_rate), or time "
+                "instead of steps for gradient flow"
             )
 
 
@@ -105,7 +114,7 @@ def training_rule(
     check_rates(learning_rate, momentum)
     if loss not in ("mean", "sum"):
         raise ValueError(f"loss is {loss!r}: give 'mean' or 'sum' of the squared errors")
-    rate = learning_rate / (size if loss == "mean" else 1)
+    divisor = size if loss == "mean" else 1
     if steps is None:
         moments = np.asarray(time, np.float64)
         kind, valid = "time", np.all(moments >= 0)
@@ -120,7 +129,9 @@ def training_rule(
     if not valid or moments.ndim > 1 or moments.size == 0:
         whole = " whole" if kind == "steps" else ""
         raise ValueError(f"{kind} is {moments}: give one{whole} number of at least 0, or a list")
-    return Training(rate, np.atleast_1d(moments), moments.ndim == 0, steps is not None, momentum)
+    return Training(
+        learning_rate, divisor, np.atleast_1d(moments), moments.ndim == 0, kind == "steps", momentum
+    )
 
 
 def check_rates(learning_rate: float | int, momentum: float | int | None) -> None:
