@@ -9,8 +9,8 @@ from scipy.stats import multivariate_normal
 from widthwise import networks as nn
 from widthwise.dynamics import KernelMatrices, evidence, posterior, predict
 
-X = np.random.default_rng(0).standard_normal((6, 3))
-Y = np.random.default_rng(1).standard_normal((6, 2))
+X = np.random.default_rng(0).standard_normal((4, 3))
+Y = np.random.default_rng(1).standard_normal((4, 2))
 X_TEST = np.random.default_rng(2).standard_normal((2, 3))
 
 
@@ -21,7 +21,7 @@ def network(weight_std=1.5, bias_std=0.3):
 
 def test_posterior_is_conditioning():
     both = np.asarray(network().kernel(np.concatenate([X, X_TEST])).nngp)
-    k, cross, prior = both[:6, :6] + 0.1 * np.eye(6), both[6:, :6], both[6:, 6:]
+    k, cross, prior = both[:4, :4] + 0.1 * np.eye(4), both[4:, :4], both[4:, 4:]
     found = posterior(network(), X, Y, X_TEST, noise_variance=0.1)
     np.testing.assert_allclose(found.mean, cross @ np.linalg.solve(k, Y), atol=1e-12)
     covariance = prior - cross @ np.linalg.solve(k, cross.T)
@@ -37,8 +37,8 @@ def test_posterior_is_the_end_of_training_the_last_layer():
 
 
 def test_evidence_is_a_gaussian_density():
-    law = multivariate_normal(cov=np.asarray(network().kernel(X).nngp) + 0.1 * np.eye(6))
-    expected = law.logpdf(Y.T).sum()
+    covariance = np.asarray(network().kernel(X).nngp) + 0.1 * np.eye(4)
+    expected = multivariate_normal.logpdf(Y.T, np.zeros(4), covariance).sum()  # pyright: ignore[reportArgumentType]
     assert float(evidence(network(), X, Y, noise_variance=0.1)) == pytest.approx(
         expected, abs=1e-10
     )

@@ -27,14 +27,14 @@ def test_momentum_in_continuous_time(momentum):
     critical = ((1 - momentum) / 2) ** 2
     x = np.array([0.0, 1e-17, 1e-9, critical / 2, critical * (1 - 1e-9), critical, 2 * critical, 3])
     times = TIMES[:-1]
-    ours = heavy_ball_filter(jnp.asarray(x), jnp.asarray(times), momentum)
+    ours = heavy_ball_filter(jnp.asarray(x), jnp.asarray(times), jnp.asarray(momentum))
     # p'' = 1 - (1 - momentum) p' - x p for p = (1 - r) / x, as a linear system with a constant
     for p, rate in zip(ours.T, x, strict=True):
         system = np.array([[0, 1, 0], [-rate, momentum - 1, 1], [0, 0, 0]])
         expected = [expm(system * t)[0, 2] for t in times]
         np.testing.assert_allclose(p, expected, rtol=1e-10, atol=1e-12)
     # every mode has come to its end
-    late = heavy_ball_filter(jnp.asarray(x[3:]), jnp.asarray([1e6]), momentum)
+    late = heavy_ball_filter(jnp.asarray(x[3:]), jnp.asarray([1e6]), jnp.asarray(momentum))
     np.testing.assert_allclose(late[0], 1 / x[3:], rtol=1e-13)
 
 

@@ -1,5 +1,6 @@
 """Bayesian inference with the Gaussian process of an infinitely wide network."""
 
+import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jaxtyping import Array, ArrayLike, Float, Real, Shaped
@@ -49,10 +50,8 @@ def posterior(
     kernel = one_kernel(net, "nngp", x_train, x_test)
     y, flat = targets("y_train", y_train, len(kernel.train_train), kernel.train_train)
     lower = _noisy_cholesky(kernel.train_train, noise_variance)
-    whitened = jsl.solve_triangular(lower, kernel.cross.T, lower=True)
-    mean = product(whitened.T, jsl.solve_triangular(lower, y, lower=True))
-    covariance = kernel.test - product(whitened.T, whitened)
-    return Gaussian(mean[:, 0] if flat else mean, covariance)
+    law = _conditioned(lower, kernel.cross, kernel.test, y)
+    return law._replace(mean=law.mean[:, 0]) if flat else law
 
 
 def evidence(
@@ -99,12 +98,29 @@ def evidence(
     ...     gains = nets.NTK(weight_std=weight_std, bias_std=0.1)
     ...     net = nets.Sequential(nets.Dense(8), nets.Relu(), nets.Dense(1), parametrization=gains)
     ...     return evidence(net, jnp.eye(2), jnp.array([1.0, -1.0]), noise_variance=0.1)
-    >>> bool(jax.grad(score)(1.5) > 0)
+    >>> bool(jax.jit(jax.grad(score))(1.5) > 0)
     True
     """
     kernel = one_kernel(net, "nngp", x_train, None)
     y, _ = targets("y_train", y_train, len(kernel.train_train), kernel.train_train)
     lower = _noisy_cholesky(kernel.train_train, noise_variance)
+    return _log_density(lower, y)
+
+
+@jax.jit
+def _conditioned(
+    lower: Float[Array, "n n"],
+    cross: Float[Array, "m n"],
+    test: Float[Array, "m m"],
+    y: Float[Array, "n k"],
+) -> Gaussian:
+    whitened = jsl.solve_triangular(lower, cross.T, lower=True)
+    mean = product(whitened.T, jsl.solve_triangular(lower, y, lower=True))
+    return Gaussian(mean, test - product(whitened.T, whitened))
+
+
+@jax.jit
+def _log_density(lower: Float[Array, "n n"], y: Float[Array, "n k"]) -> Float[Array, ""]:
     whitened = jsl.solve_triangular(lower, y, lower=True)
     volume = y.shape[1] * jnp.sum(jnp.log(jnp.diagonal(lower)))
     return -jnp.sum(whitened**2) / 2 - volume - y.size * jnp.log(2 * jnp.pi) / 2

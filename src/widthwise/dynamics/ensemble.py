@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Real, Shaped
 
@@ -121,9 +122,9 @@ def predict(
     >>> import jax.numpy as jnp, widthwise.networks as nets
     >>> net = nets.Sequential(nets.Dense(64), nets.Relu(), nets.Dense(1))
     >>> x = jnp.array([[1.0, 0.0], [0.0, 1.0]])
-    >>> trained = predict(net, x, jnp.array([1.0, -1.0]), jnp.array([[1.0, 1.0]]))
+    >>> trained = predict(net, x, jnp.array([1.0, -1.0]), -x)
     >>> trained.ntk.mean.shape, trained.ntk.covariance.shape
-    ((1,), (1, 1))
+    ((2,), (2, 2))
     """
     pair = kernel_pair(net, x_train, x_test)
     n = len(pair.nngp.train_train)
@@ -152,6 +153,7 @@ def _weights(
     return jnp.swapaxes(filtered(name, matrix, training, cross.T), 1, 2)
 
 
+@jax.jit
 def _law(
     weights: Float[Array, "t m n"],
     y: Float[Array, "n k"],

@@ -18,6 +18,7 @@ def _saturation(z: Float[Array, "*s"], time: Float[Array, "*s"]) -> Float[Array,
     return jnp.where(positive, -jnp.expm1(-z * time) / z, time)
 
 
+@jax.jit
 def flow_filter(x: Float[Array, " n"], time: Float[Array, " t"]) -> Float[Array, "t n"]:
     """Gradient flow: ``r = exp(-x t)``.
 
@@ -35,8 +36,9 @@ def flow_filter(x: Float[Array, " n"], time: Float[Array, " t"]) -> Float[Array,
     return _saturation(*jnp.broadcast_arrays(x[None, :], time[:, None]))
 
 
+@jax.jit
 def heavy_ball_filter(
-    x: Float[Array, " n"], time: Float[Array, " t"], momentum: float | int
+    x: Float[Array, " n"], time: Float[Array, " t"], momentum: Float[Array, ""]
 ) -> Float[Array, "t n"]:
     """Momentum in continuous time: ``r'' + (1 - momentum) r' + x r = 0``, at rest from ``r = 1``.
 

@@ -83,6 +83,13 @@ def filtered(
     _require_psd(name, eigenvalues, resolution)
     training.require_stable(name, eigenvalues[-1])
     phi = training.phi(eigenvalues, resolution)
+    return _recombined(modes, phi, vectors)
+
+
+@jax.jit
+def _recombined(
+    modes: Float[Array, "n n"], phi: Float[Array, "t n"], vectors: Float[Array, "n p"]
+) -> Float[Array, "t n p"]:
     return product(modes[None], phi[:, :, None] * product(modes.T, vectors)[None])
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Real
+from jaxtyping import Array, ArrayLike, Bool, Float, Real
 
 from widthwise.dynamics.filters import descent_filter, flow_filter, heavy_ball_filter
 from widthwise.dynamics.matrices import concrete, require_finite
@@ -64,20 +65,18 @@ class Training:
         """
         zero = eigenvalues <= resolution
         x = self.rate * jnp.maximum(eigenvalues, 0.0)
+        momentum = jnp.asarray(self.momentum or 0.0, x.dtype)
+        ended = np.isinf(self.moments)
         if self.discrete:
-            momentum = jnp.asarray(self.momentum or 0.0, x.dtype)
             phi = descent_filter(x, jnp.asarray(self.moments), momentum)
         else:
-            ended = np.isinf(self.moments)
             time = jnp.asarray(np.where(ended, 0.0, self.moments), x.dtype)
             if self.momentum is None:
                 phi = flow_filter(x, time)
             else:
-                phi = heavy_ball_filter(x, time, self.momentum)
-            phi = jnp.where(ended[:, None], 1 / jnp.where(zero, 1.0, x)[None, :], phi)
+                phi = heavy_ball_filter(x, time, momentum)
         late = self.rate * resolution * jnp.asarray(self.moments, x.dtype) > _NOTICEABLE
-        at_rest = (late | np.isinf(self.moments))[:, None] & zero[None, :]
-        return self.rate * jnp.where(at_rest, 0.0, phi)
+        return self.rate * _at_limits(phi, x, zero, jnp.asarray(ended), late)
 
     def require_stable(self, name: str, largest: Float[Array, ""]) -> None:
         """Raise ``ValueError`` if steps at this rate diverge in the mode of largest eigenvalue."""
@@ -91,6 +90,20 @@ class Training:
                 f": give at most {limit * self.divisor:.6g} (see max_learning_rate), or time "
                 "instead of steps for gradient flow"
             )
+
+
+@jax.jit
+def _at_limits(
+    phi: Float[Array, "t n"],
+    x: Float[Array, " n"],
+    zero: Bool[Array, " n"],
+    ended: Bool[Array, " t"],
+    late: Bool[Array, " t"],
+) -> Float[Array, "t n"]:
+    """Set the filter at infinite time, and of zero modes at late times."""
+    limit = 1 / jnp.where(zero, 1.0, x)
+    phi = jnp.where(ended[:, None], limit[None, :], phi)
+    return jnp.where((late | ended)[:, None] & zero[None, :], 0.0, phi)
 
 
 def training_rule(
