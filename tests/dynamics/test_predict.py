@@ -113,11 +113,13 @@ def test_finite_networks_trained(key):
         return jax.vmap(model)(x_test)[:, 0]
 
     outputs = np.asarray(jax.jit(jax.vmap(train))(jax.random.split(key, members)))
-    law = predict(PAIR, None, y[:, 0], steps=steps, learning_rate=rate).ntk
+    last_layer, law = predict(PAIR, None, y[:, 0], steps=steps, learning_rate=rate)
     deviation = outputs - np.asarray(law.mean)
     error = outputs.std(0) / np.sqrt(members)
     # the next order is 1 / width
     assert np.all(np.abs(deviation.mean(0)) < 4 * error + 2 / 256)
+    # enough members to tell that not only the last layer was trained
+    assert np.any(np.abs(outputs.mean(0) - last_layer.mean) > 4 * error + 2 / 256)
     squares = deviation[:, :, None] * deviation[:, None, :]
     error = squares.std(0) / np.sqrt(members)
     assert np.all(np.abs(squares.mean(0) - law.covariance) < 4 * error + 2 / 256)
