@@ -1,0 +1,13 @@
+"""Training of wide networks predicted: ensembles, single networks, Bayesian inference."""
+
+from widthwise.dynamics.any_loss import loss_flow as loss_flow
+from widthwise.dynamics.bayes import evidence as evidence
+from widthwise.dynamics.bayes import posterior as posterior
+from widthwise.dynamics.ensemble import Gaussian as Gaussian
+from widthwise.dynamics.ensemble import Prediction as Prediction
+from widthwise.dynamics.ensemble import predict as predict
+from widthwise.dynamics.matrices import KernelMatrices as KernelMatrices
+from widthwise.dynamics.matrices import KernelPair as KernelPair
+from widthwise.dynamics.single import Outputs as Outputs
+from widthwise.dynamics.single import gradient_flow as gradient_flow
+from widthwise.dynamics.training import max_learning_rate as max_learning_rate
