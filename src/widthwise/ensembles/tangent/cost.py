@@ -63,9 +63,7 @@ def work(method: Method, shape: Shape, sites: list[Sizes], others: int) -> Work:
     result = pairs * (1 if trace else o * o)
     if method == "products":
         # A column at a time: one backward pass, then a forward derivative on all of x1.
-        return Work(
-            3 * o * forward * (m + pairs), 2 * o * weights + (n + m) * passing + result
-        )
+        return Work(3 * o * forward * (m + pairs), 2 * o * weights + (n + m) * passing + result)
     if method == "jacobian":
         return Work(
             3 * o * forward * examples + contraction * weights,

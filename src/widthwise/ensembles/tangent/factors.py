@@ -122,9 +122,7 @@ def _multiply_grams(
     pairs = "n" if diagonal else "nm"
     outputs = "" if trace else "or"
     inputs = _einsum(f"nqd,{middle}sd->{pairs}qs", first.inputs, second.inputs)
-    slopes = _einsum(
-        f"noqk,{middle}{other}sk->{pairs}qs{outputs}", first.slopes, second.slopes
-    )
+    slopes = _einsum(f"noqk,{middle}{other}sk->{pairs}qs{outputs}", first.slopes, second.slopes)
     kernel = _einsum(f"{pairs}qs,{pairs}qs{outputs}->{pairs}{outputs}", inputs, slopes)
     return kernel / first.slopes.shape[1] if trace else kernel
 

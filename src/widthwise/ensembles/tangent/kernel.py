@@ -273,7 +273,9 @@ def _tiled(
                 mirrored = mirrored if k.ndim == 3 else jnp.swapaxes(mirrored, 3, 4)
                 grid = grid.at[right, left].set(mirrored)
             grid = grid.at[left, right].set(k)
-            return jnp.swapaxes(grid, 1, 2).reshape(rows * size, columns * size, *k.shape[3:])[:n, :m]
+            return jnp.swapaxes(grid, 1, 2).reshape(rows * size, columns * size, *k.shape[3:])[
+                :n, :m
+            ]
 
         return jax.tree.map(joined, parts)
 

@@ -95,23 +95,17 @@ def parametric(f: Callable, params: PyTree) -> Parametric:
         raise TypeError(f"f is {f!r}: give a function f(params, x) or an Equinox module f(x)")
     if isinstance(f, eqx.Module):
         given = eqx.filter(f, eqx.is_inexact_array) if params is None else params
-        same = jax.tree.structure(given, is_leaf=_is_none) == jax.tree.structure(f, is_leaf=_is_none)
-        if not same:
+        if _structure(given) != _structure(f):
             raise ValueError(
                 "params has another structure than the module: give None for all its "
                 "floating-point arrays, or eqx.filter(f, ...) for some of them"
             )
-        function, whole = None, eqx.combine(given, f)
-        chosen = jax.tree.map(lambda p: p is not None, given, is_leaf=_is_none)
+        chosen = jax.tree.map(eqx.is_inexact_array, given, is_leaf=_is_none)
+        kept, frozen = eqx.partition(eqx.combine(given, f), chosen)
+        function = None
     else:
-        function, whole, chosen = f, jax.tree.map(_as_jax, params), True
-    arrays = eqx.filter(whole, eqx.is_inexact_array)
-    kept = jax.tree.map(
-        lambda array, keep: array if keep else None,
-        arrays,
-        chosen if function is None else jax.tree.map(lambda _: True, arrays, is_leaf=_is_none),
-        is_leaf=_is_none,
-    )
+        kept, frozen = eqx.partition(jax.tree.map(_as_jax, params), eqx.is_inexact_array)
+        function = f
     leaves = jax.tree.leaves(kept)
     if not leaves:
         raise ValueError(
@@ -120,10 +114,11 @@ def parametric(f: Callable, params: PyTree) -> Parametric:
         )
     if any(jnp.iscomplexobj(leaf) for leaf in leaves):
         raise TypeError("a parameter is complex: give its real and imaginary parts as two arrays")
-    frozen = jax.tree.map(
-        lambda array, keep: None if keep is not None else array, whole, kept, is_leaf=_is_none
-    )
     return Parametric(kept, frozen, function)
+
+
+def _structure(tree: PyTree) -> Any:
+    return jax.tree.structure(tree, is_leaf=_is_none)
 
 
 def _is_none(node: object) -> bool:
@@ -155,7 +150,9 @@ def output_shape(function: Parametric, x: Shaped[Array, "n ..."]) -> tuple[int, 
         raise TypeError(f"f returns {type(out).__name__}: return one array of outputs")
     if not jnp.issubdtype(out.dtype, jnp.floating):
         kind = "real and imaginary parts" if jnp.iscomplexobj(out) else "floating-point numbers"
-        raise TypeError(f"f returns {out.dtype} numbers: return {kind}, which have a tangent kernel")
+        raise TypeError(
+            f"f returns {out.dtype} numbers: return {kind}, which have a tangent kernel"
+        )
     return out.shape
 
 

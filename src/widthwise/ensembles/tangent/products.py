@@ -72,4 +72,3 @@ def scaled(tree: PyTree, rates: list[ArrayLike]) -> PyTree:
     """Multiply every array of parameters, or of gradients, by its factor."""
     leaves, structure = jax.tree.flatten(tree)
     return structure.unflatten([leaf * rate for leaf, rate in zip(leaves, rates, strict=True)])
-
