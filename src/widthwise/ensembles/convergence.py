@@ -77,15 +77,14 @@ def kernel_convergence(
     if len(set(widths)) < 2:
         raise ValueError(f"widths is {widths}: a slope needs at least two different ones")
     rows = {name: [] for name in ("fluctuation", "fluctuation_error", "bias", "bias_error")}
+    first = jnp.asarray(x1)
+    second = None if x2 is None else jnp.asarray(x2)
+    other = first if second is None else second
     for width in widths:
         resized = net.at_width(width)
-        first = jnp.asarray(x1)
-        second = None if x2 is None else jnp.asarray(x2)
         kernel = resized.kernel(first, second).ntk
-        own = [
-            resized.kernel(x, diagonal=True).ntk for x in (first, first if x2 is None else second)
-        ]
-        scale = jnp.sqrt(own[0][:, None] * own[1][None, :])
+        own, others = (resized.kernel(x, diagonal=True).ntk for x in (first, other))
+        scale = jnp.sqrt(own[:, None] * others[None, :])
         init = Initializer(resized, first.shape[1:], first.dtype)
         draw = _Distance(KernelDraw(init, None, first, second), kernel, scale)
         square, bias = running_mean(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Key, Shaped
 
 from widthwise.ensembles.running import running_mean
-from widthwise.ensembles.tangent.cost import Method
 from widthwise.ensembles.tangent.kernel import empirical_nngp, empirical_ntk
 from widthwise.ensembles.tangent.parametric import checked_inputs
 from widthwise.networks import Kernel, Sequential
@@ -41,7 +40,7 @@ def monte_carlo_kernel(
     *,
     key: Key[Array, ""],
     members: int,
-    method: Literal["auto"] | Method = "auto",
+    method: str = "auto",
     batch_size: int | None = None,
 ) -> MonteCarloKernel:
     """Average the kernels of many finite networks at initialization.
@@ -113,7 +112,7 @@ class KernelDraw(eqx.Module):
     apply: Callable[..., Any] | None = eqx.field(static=True)
     x1: Shaped[Array, "n ..."]
     x2: Shaped[Array, "m ..."] | None
-    method: Literal["auto"] | Method = eqx.field(static=True, default="auto")
+    method: str = eqx.field(static=True, default="auto")
 
     def __call__(self, key: jax.Array) -> Kernel:
         """Return the kernels of the network of one key."""

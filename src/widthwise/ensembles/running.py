@@ -16,7 +16,7 @@ from widthwise.numerics.statistics import Estimate
 class _Moments(NamedTuple):
     """Number of draws, their mean, and the sum of their squared distances from it."""
 
-    count: Array
+    members: Array
     mean: PyTree
     squares: PyTree
 
@@ -75,7 +75,7 @@ def _moments(
         values = jax.vmap(draw)(jax.vmap(jax.random.fold_in, (None, 0))(key, index))
         present = index < members
         fresh = jnp.sum(present)
-        total = old.count + fresh
+        total = old.members + fresh
 
         def merged(mean: Array, squares: Array, value: Array) -> tuple[Array, Array]:
             here = jnp.reshape(present, (-1,) + (1,) * mean.ndim)
@@ -83,7 +83,7 @@ def _moments(
             average = jnp.sum(jnp.where(here, value, 0), axis=0) / count
             spread = jnp.sum(jnp.where(here, (value - average[None]) ** 2, 0), axis=0)
             step = average - mean
-            before = old.count.astype(mean.dtype)
+            before = old.members.astype(mean.dtype)
             return mean + share * step, squares + spread + step**2 * before * share
 
         pairs = jax.tree.map(merged, old.mean, old.squares, values)

@@ -101,10 +101,10 @@ def contract(
         first, second = _written(first), _written(second)
     assert isinstance(first, Jacobian)
     assert isinstance(second, Jacobian)
-    middle = "n" if diagonal else "m"
-    return _contraction(
-        f"nop,{middle}{'o' if trace else 'r'}p", first.gradients, second.gradients, trace=trace
-    )
+    middle, pairs = ("n", "n") if diagonal else ("m", "nm")
+    formula = f"nop,{middle}op->{pairs}" if trace else f"nop,{middle}rp->{pairs}or"
+    kernel = _einsum(formula, first.gradients, second.gradients)
+    return kernel / first.gradients.shape[1] if trace else kernel
 
 
 def _grams_win(first: Product, second: Product, *, trace: bool, diagonal: bool) -> bool:
@@ -118,9 +118,8 @@ def _grams_win(first: Product, second: Product, *, trace: bool, diagonal: bool) 
 def _multiply_grams(
     first: Product, second: Product, *, trace: bool, diagonal: bool
 ) -> Float[Array, "n *rest"]:
-    middle, other = "n" if diagonal else "m", "o" if trace else "r"
-    pairs = "n" if diagonal else "nm"
-    outputs = "" if trace else "or"
+    middle, pairs = ("n", "n") if diagonal else ("m", "nm")
+    other, outputs = ("o", "") if trace else ("r", "or")
     inputs = _einsum(f"nqd,{middle}sd->{pairs}qs", first.inputs, second.inputs)
     slopes = _einsum(f"noqk,{middle}{other}sk->{pairs}qs{outputs}", first.slopes, second.slopes)
     kernel = _einsum(f"{pairs}qs,{pairs}qs{outputs}->{pairs}{outputs}", inputs, slopes)
@@ -130,13 +129,6 @@ def _multiply_grams(
 def _written(factor: Product) -> Jacobian:
     gradients = _einsum("noqk,nqd->nokd", factor.slopes, factor.inputs)
     return Jacobian(gradients.reshape(*gradients.shape[:2], math.prod(gradients.shape[2:])))
-
-
-def _contraction(inputs: str, first: Array, second: Array, *, trace: bool) -> Array:
-    left, right = inputs.split(",")
-    pairs = "n" if right[0] == "n" else "nm"
-    kernel = _einsum(f"{inputs}->{pairs}{'' if trace else 'or'}", first, second)
-    return kernel / first.shape[1] if trace else kernel
 
 
 def _einsum(formula: str, first: Array, second: Array) -> Array:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, cast, get_args
 
 import equinox as eqx
 import jax
@@ -23,8 +23,7 @@ from widthwise.ensembles.tangent.parametric import (
 )
 from widthwise.ensembles.tangent.products import kernel_by_products
 from widthwise.ensembles.tangent.sites import Site, find_sites, watched_gradients
-
-Kernels = dict[str, Array]
+from widthwise.ensembles.tangent.tiles import Kernels, tiled
 
 
 def empirical_ntk(
@@ -33,7 +32,7 @@ def empirical_ntk(
     x1: Shaped[ArrayLike, "..."],
     x2: Shaped[ArrayLike, "..."] | None = None,
     *,
-    method: Literal["auto"] | Method = "auto",
+    method: str = "auto",
     diagonal: bool = False,
     trace_outputs: bool = True,
     by_layer: bool = False,
@@ -159,9 +158,8 @@ def _output_products(
     run = jax.vmap(function.outputs, (None, 0))
     one = run(function.params, x1)
     other = one if x2 is None else run(function.params, x2)
-    left, right = "n", ("n" if diagonal else "m")
-    pairs = "n" if diagonal else "nm"
-    formula = f"{left}o,{right}{'o' if trace else 'r'}->{pairs}{'' if trace else 'or'}"
+    middle, pairs = ("n", "n") if diagonal else ("m", "nm")
+    formula = f"no,{middle}o->{pairs}" if trace else f"no,{middle}r->{pairs}or"
     products = jnp.einsum(formula, one, other, precision=lax.Precision.HIGHEST)
     if trace:
         return products / one.shape[1]
@@ -189,11 +187,11 @@ def _layer_kernels(
     outputs = output_shape(function, x1)
     size = int(np.prod(outputs))
     sites = _sites(function, x1, method)
-    own = {f"{site.path}{name}" for site in sites for name in (".weight", ".bias")}
+    own = {path for site in sites for path in site.arrays}
     leaves = zip(function.paths, jax.tree.leaves(function.params), strict=True)
     others = sum(leaf.size for path, leaf in leaves if path not in own)
     shape = Shape(len(x1), len(x1 if x2 is None else x2), size, trace, diagonal)
-    methods: tuple[Method, ...] = get_args(Method) if method == "auto" else (method,)
+    methods = cast(tuple[Method, ...], get_args(Method) if method == "auto" else (method,))
     chosen = plan(methods, shape, [site.sizes(size) for site in sites], others, batch_size)
     names = function.layers if by_layer else [""] * len(function.paths)
 
@@ -212,12 +210,12 @@ def _layer_kernels(
         right = left if other is None else watched_gradients(function, watched, other)
         total: Kernels = {}
         for name, rate, path in zip(names, rates, function.paths, strict=True):
-            part = rate * contract(left[path], right[path], trace=trace, diagonal=diagonal)
+            part = contract(left[path], right[path], trace=trace, diagonal=diagonal) * rate
             total[name] = total[name] + part if name in total else part
         return total
 
     whole = max(shape.n, shape.m) <= chosen.batch_size
-    run = tile if whole else _tiled(tile, chosen.batch_size, diagonal=diagonal)
+    run = tile if whole else tiled(tile, chosen.batch_size, diagonal=diagonal)
     if trace:
         return run(x1, x2)
     return jax.tree.map(lambda k: k.reshape(*k.shape[:-2], *outputs, *outputs), run(x1, x2))
@@ -241,42 +239,3 @@ def _part(
     function: Parametric, rates: list[ArrayLike], keep: list[bool]
 ) -> tuple[Parametric, list[ArrayLike]]:
     return function.only(keep), [rate for rate, kept in zip(rates, keep, strict=True) if kept]
-
-
-def _tiled(
-    tile: Callable[[Array, Array | None], Kernels], size: int, *, diagonal: bool
-) -> Callable[[Array, Array | None], Kernels]:
-    """Compute tile by tile, one above the diagonal also for the one below where x2 is x1."""
-
-    def blocks(x: Array) -> Array:
-        """Cut into blocks, the last one filled up with its last example."""
-        count = -(-len(x) // size)
-        index = np.minimum(np.arange(count * size), len(x) - 1)
-        return x[index].reshape(count, size, *x.shape[1:])
-
-    def run(x1: Array, x2: Array | None) -> Kernels:
-        n, m = len(x1), len(x1 if x2 is None else x2)
-        first = blocks(x1)
-        second = first if x2 is None else blocks(x2)
-        if diagonal:
-            parts = lax.map(lambda pair: tile(*pair), (first, second))
-            return jax.tree.map(lambda k: k.reshape(-1, *k.shape[2:])[:n], parts)
-        rows, columns = len(first), len(second)
-        pairs = [(i, j) for i in range(rows) for j in range(columns) if x2 is not None or i <= j]
-        left, right = np.asarray(pairs).T
-        parts = lax.map(lambda ij: tile(first[ij[0]], second[ij[1]]), (left, right))
-
-        def joined(k: Array) -> Array:
-            grid = jnp.zeros((rows, columns, *k.shape[1:]), k.dtype)
-            if x2 is None:  # k_ij(x, x') = k_ji(x', x)
-                mirrored = jnp.swapaxes(k, 1, 2)
-                mirrored = mirrored if k.ndim == 3 else jnp.swapaxes(mirrored, 3, 4)
-                grid = grid.at[right, left].set(mirrored)
-            grid = grid.at[left, right].set(k)
-            return jnp.swapaxes(grid, 1, 2).reshape(rows * size, columns * size, *k.shape[3:])[
-                :n, :m
-            ]
-
-        return jax.tree.map(joined, parts)
-
-    return run

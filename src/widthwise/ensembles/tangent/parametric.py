@@ -68,7 +68,7 @@ class Parametric(eqx.Module):
         return Parametric(kept, eqx.combine(rest, self.frozen), self.function)
 
 
-def parametric(f: Callable, params: PyTree) -> Parametric:
+def parametric(f: Any, params: PyTree) -> Parametric:
     """Split what the user gave into parameters and the rest.
 
     Parameters
@@ -219,7 +219,9 @@ def rate_leaves(function: Parametric, rates: Rates) -> list[ArrayLike]:
     if rates is None:
         return [1.0] * len(function.paths)
     if isinstance(rates, str):
-        known = {row.path: row.sgd for row in parameter_rows(function.whole(function.params))}
+        whole = function.whole(function.params)
+        rows = parameter_rows(whole) if isinstance(whole, eqx.Module) else []
+        known = {row.path: row.sgd for row in rows}
         if rates != "sgd":
             raise ValueError(
                 f"learning_rates is {rates!r}: give None, 'sgd' or numbers, one for each array"

@@ -14,7 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, ArrayLike, Float, Shaped
+from jaxtyping import Array, ArrayLike, Shaped
 
 from widthwise.ensembles.tangent.factors import Factor, Jacobian, Product, Sizes
 from widthwise.ensembles.tangent.parametric import Parametric
@@ -39,6 +39,11 @@ class Site(NamedTuple):
     path: str
     layer: Any
     calls: tuple[jax.ShapeDtypeStruct, ...]
+
+    @property
+    def arrays(self) -> tuple[str, str]:
+        """Paths of its weights and its bias."""
+        return _arrays(self.path)
 
     def sizes(self, outputs: int) -> Sizes:
         """Sizes of its :class:`Product` for a function with so many outputs."""
@@ -68,6 +73,8 @@ def find_sites(function: Parametric, x: jax.ShapeDtypeStruct) -> list[Site]:
         for path, node in nodes
         if _is_linear(node) and not names.isdisjoint(_arrays(jax.tree_util.keystr(path)))
     }
+    if not found:
+        return []
     calls: dict[str, list[jax.ShapeDtypeStruct]] = {path: [] for path in found}
 
     def program(arrays: dict[str, Any], x: Array) -> tuple[dict[str, list[Array]], Any]:
@@ -114,7 +121,7 @@ def watched_gradients(
     -------
     The gradients by the path of the array, in the order of the parameters.
     """
-    own = {name for site in sites for name in _arrays(site.path)}
+    own = {path for site in sites for path in site.arrays}
     others = function.only([path not in own for path in function.paths])
     layers = {site.path: site.layer for site in sites}
 
@@ -197,7 +204,7 @@ def _factors(site: Site, inputs: list[Array], slopes: list[Array]) -> dict[str, 
     back = [jnp.moveaxis(b.reshape(*b.shape[:2], k, -1), 2, 3) for b in slopes]
     left = jnp.concatenate(back, axis=2)
     weight, bias = _multipliers(layer)
-    names = _arrays(site.path)
+    names = site.arrays
     factors: dict[str, Factor] = {names[0]: Product(entered * weight, left)}
     if layer.bias is not None:
         factors[names[1]] = Jacobian(left.sum(axis=2) * bias)
@@ -212,7 +219,7 @@ def _multipliers(layer: Any) -> tuple[ArrayLike, ArrayLike]:
     return 1.0, 1.0
 
 
-def _patches(layer: Any, h: Shaped[Array, "n ..."]) -> Float[Array, "n q d"]:
+def _patches(layer: Any, h: Shaped[Array, "n ..."]) -> Shaped[Array, "n q d"]:
     """What one output of a layer sees, for every position."""
     if not isinstance(layer, eqx.nn.Conv):
         return h[:, None]
