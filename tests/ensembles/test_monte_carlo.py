@@ -40,7 +40,7 @@ def test_running_mean_is_the_mean(key, batch_size):
         assert result[name].count == 10
 
 
-@pytest.mark.parametrize("parametrization", [nn.NTK(1.3, 0.2), nn.Standard(), nn.MuP(1.2, 0.3)])
+@pytest.mark.parametrize("parametrization", [nn.Standard(), nn.MuP(1.2, 0.3)])
 def test_means_agree_within_their_errors(key, parametrization):
     """At width 128: 4 standard errors and the bias, at most 2 / width of the scale."""
     net = network(parametrization)
@@ -54,7 +54,7 @@ def test_means_agree_within_their_errors(key, parametrization):
 
 
 def test_members_are_those_of_the_ensemble(key):
-    net = network(nn.MuP(1.2, 0.3), width=4)
+    net = nn.Sequential(nn.Dense(4), nn.Sin(), nn.Dense(1), parametrization=nn.MuP(1.2, 0.3))
 
     def observe(model, x):
         return empirical_ntk(model, None, x, learning_rates="sgd")
@@ -81,10 +81,10 @@ def test_pair_of_functions(key):
 
 def test_fluctuations_fall_like_the_root_of_the_width(key):
     net = network(nn.NTK(1.3, 0.2))
-    result = kernel_convergence(net, X1, key=key, widths=(16, 64, 256), members=60)
+    result = kernel_convergence(net, X1, key=key, widths=(16, 64), members=200)
     assert result.table["fluctuation"].dims == ("width",)
-    assert abs(result.law.exponent + 0.5) < 4 * result.law.exponent_error + 0.05
-    assert result.law.exponent_error < 0.1
+    assert abs(result.law.exponent + 0.5) < 4 * result.law.exponent_error + 0.1
+    assert result.law.exponent_error < 0.06
     bias = np.abs(result.table["bias"].values)
     width = result.table["width"].values
     assert np.all(bias < 4 * result.table["bias_error"].values + 2 / width)
@@ -94,7 +94,7 @@ def test_what_is_refused(key):
     net = network(nn.NTK())
     with pytest.raises(ValueError, match="at least 2"):
         monte_carlo_kernel(net, X1, key=key, members=1)
-    with pytest.raises(ValueError, match="an empty batch|at least 1"):
+    with pytest.raises(ValueError, match="at least 1"):
         monte_carlo_kernel(net, X1, key=key, members=3, batch_size=0)
     with pytest.raises(ValueError, match="two different"):
         kernel_convergence(net, X1, key=key, widths=(16,), members=3)

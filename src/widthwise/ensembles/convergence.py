@@ -99,7 +99,9 @@ def kernel_convergence(
         coords={"width": list(widths)},
         attrs={"members": members},
     )
-    law = fit_power_law(widths, table["fluctuation"].values, table["fluctuation_error"].values)
+    law = fit_power_law(
+        np.asarray(widths), table["fluctuation"].values, table["fluctuation_error"].values
+    )
     return KernelConvergence(table, law)
 
 

@@ -57,12 +57,13 @@ def find_sites(function: Parametric, x: jax.ShapeDtypeStruct) -> list[Site]:
 
     Read off the program that JAX traces: a layer is left out if its arrays are used by anything
     else, or if it is called inside a transformation of the model's own (``vmap``, ``scan``, a
-    checkpoint), where what enters it cannot be observed from outside.
+    checkpoint), where what enters it cannot be observed from outside. A model that does not run
+    with its layers replaced has none.
 
     Parameters
     ----------
     function
-        The function.
+        The function, known to run.
     x
         Shape and dtype of one example.
     """
@@ -90,7 +91,10 @@ def find_sites(function: Parametric, x: jax.ShapeDtypeStruct) -> list[Site]:
         return entered, function.apply(_watched(whole, layers, watch), x)
 
     arrays = {path: eqx.filter(node, eqx.is_array) for path, node in found.items()}
-    traced = jax.make_jaxpr(program)(arrays, x).jaxpr
+    try:
+        traced = jax.make_jaxpr(program)(arrays, x).jaxpr
+    except Exception:  # the model itself runs, so it is one that cannot have its layers replaced
+        return []
     used = {id(v) for step in traced.eqns for v in step.invars} | {id(v) for v in traced.outvars}
     seen = {id(v) for step in traced.eqns for v in step.outvars} | {id(traced.invars[-1])}
     parameters, inputs = iter(traced.invars), iter(traced.outvars)
