@@ -7,6 +7,7 @@ from widthwise.ensembles.tangent.factors import Sizes, Work, gram_work, written_
 
 Method = Literal["jacobian", "products", "layers"]
 MEMORY = 2**27  # numbers held at once: 1 GiB in float64
+_MOVE = 64  # operations in the time of writing and reading a number, on CPUs and GPUs alike
 
 
 class Shape(NamedTuple):
@@ -91,7 +92,9 @@ def plan(
     others: int,
     batch_size: int | None,
 ) -> Plan:
-    """Choose the method with the fewest operations, each at the largest batch that fits.
+    """Choose the method with the least work, each at the largest batch that fits.
+
+    A number held counts as some operations: what does not fit in a cache has to be moved.
 
     Parameters
     ----------
@@ -102,14 +105,15 @@ def plan(
     batch_size
         Examples at a time; None halves their number until the memory suffices.
     """
-    best, fewest = None, math.inf
+    best, least = None, math.inf
     for method in methods:
         size = batch_size or _fitting(method, shape, sites, others)
         tile = shape._replace(n=min(size, shape.n), m=min(size, shape.m))
         tiles = -(-shape.n // tile.n) * (1 if shape.diagonal else -(-shape.m // tile.m))
-        flops = tiles * work(method, tile, sites, others).flops
-        if flops < fewest:
-            best, fewest = Plan(method, size), flops
+        part = work(method, tile, sites, others)
+        total = tiles * (part.flops + _MOVE * part.numbers)
+        if total < least:
+            best, least = Plan(method, size), total
     assert best is not None
     return best
 

@@ -101,10 +101,21 @@ def contract(
         first, second = _written(first), _written(second)
     assert isinstance(first, Jacobian)
     assert isinstance(second, Jacobian)
-    middle, pairs = ("n", "n") if diagonal else ("m", "nm")
-    formula = f"nop,{middle}op->{pairs}" if trace else f"nop,{middle}rp->{pairs}or"
-    kernel = _einsum(formula, first.gradients, second.gradients)
+    kernel = _multiply(first.gradients, second.gradients, trace=trace, diagonal=diagonal)
     return kernel / first.gradients.shape[1] if trace else kernel
+
+
+def _multiply(
+    first: Float[Array, "n o p"], second: Float[Array, "m o p"], *, trace: bool, diagonal: bool
+) -> Float[Array, "n *rest"]:
+    """Multiply gradients that are written out: one product of matrices for all pairs."""
+    if diagonal:
+        return _einsum("nop,nop->n" if trace else "nop,nrp->nor", first, second)
+    if trace:
+        return _einsum("nz,mz->nm", first.reshape(len(first), -1), second.reshape(len(second), -1))
+    n, o, p = first.shape
+    rows = _einsum("yp,zp->yz", first.reshape(-1, p), second.reshape(-1, p))
+    return jnp.swapaxes(rows.reshape(n, o, -1, o), 1, 2)
 
 
 def _grams_win(first: Product, second: Product, *, trace: bool, diagonal: bool) -> bool:
