@@ -11,7 +11,6 @@ from widthwise.ensembles import (
     kernel_convergence,
     monte_carlo_kernel,
     running_mean,
-    sample,
 )
 
 RNG = np.random.default_rng(2)
@@ -56,10 +55,8 @@ def test_means_agree_within_their_errors(key, parametrization):
 def test_members_are_those_of_the_ensemble(key):
     net = nn.Sequential(nn.Dense(4), nn.Sin(), nn.Dense(1), parametrization=nn.MuP(1.2, 0.3))
 
-    def observe(model, x):
-        return empirical_ntk(model, None, x, learning_rates="sgd")
-
-    each = np.asarray(sample(net, X1, key=key, members=5, observe=observe))
+    models = [net.init(jax.random.fold_in(key, i), (5,), dtype=X1.dtype) for i in range(5)]
+    each = np.asarray([empirical_ntk(m, None, X1, learning_rates="sgd") for m in models])
     estimate = monte_carlo_kernel(net, X1, key=key, members=5, batch_size=2, method="jacobian")
     np.testing.assert_allclose(estimate.ntk.value, each.mean(0), rtol=1e-10)
 
@@ -80,7 +77,7 @@ def test_pair_of_functions(key):
 
 
 def test_fluctuations_fall_like_the_root_of_the_width(key):
-    net = network(nn.NTK(1.3, 0.2))
+    net = nn.Sequential(nn.Dense(8), nn.Relu(), nn.Dense(1), parametrization=nn.NTK(1.3, 0.2))
     result = kernel_convergence(net, X1, key=key, widths=(16, 64), members=200)
     assert result.table["fluctuation"].dims == ("width",)
     assert abs(result.law.exponent + 0.5) < 4 * result.law.exponent_error + 0.1

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -120,7 +120,7 @@ class KernelDraw(eqx.Module):
         f, params = (drawn, None) if self.apply is None else (self.apply, drawn)
         rates = "sgd" if self.apply is None else None
         ntk = empirical_ntk(f, params, self.x1, self.x2, method=self.method, learning_rates=rates)
-        return Kernel(empirical_nngp(f, params, self.x1, self.x2), cast(Array, ntk))
+        return Kernel(empirical_nngp(f, params, self.x1, self.x2), ntk)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The operator against the matrix; polynomials in the parameters against finite ones."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,8 +21,8 @@ def model():
 
 
 def test_products_trace_diagonal_and_layers(model):
-    settings = {"trace_outputs": False, "learning_rates": "sgd"}
-    matrix = np.asarray(empirical_ntk(model, None, X1, X2, **settings))
+    ntk = partial(empirical_ntk, model, None, trace_outputs=False, learning_rates="sgd")
+    matrix = np.asarray(ntk(X1, X2))
     v = jnp.asarray(RNG.standard_normal((2, 2)))
     operator = ntk_vector_product(model, None, X1, X2, learning_rates="sgd")
     np.testing.assert_allclose(operator(v), np.einsum("nmor,mr->no", matrix, v), rtol=1e-10)
@@ -28,7 +30,7 @@ def test_products_trace_diagonal_and_layers(model):
     assert list(parts) == [".layers[0]", ".layers[2]"]
     np.testing.assert_allclose(sum(part(v) for part in parts.values()), operator(v), rtol=1e-10)
     square = ntk_vector_product(model, None, X1, learning_rates="sgd")
-    own = np.einsum("nnoo->no", empirical_ntk(model, None, X1, **settings))
+    own = np.einsum("nnoo->no", ntk(X1))
     np.testing.assert_allclose(square.diagonal(), own, rtol=1e-10)
     np.testing.assert_allclose(square.trace(), own.sum(), rtol=1e-10)
     solution, _ = jax.scipy.sparse.linalg.cg(lambda u: square(u) + u, jnp.ones((4, 2)), tol=1e-12)

@@ -66,7 +66,8 @@ def test_other_layers_are_left_out():
         def __call__(self, x, *, key=None):
             return 2 * super().__call__(x, key=key)
 
-    assert paths(eqx.nn.Sequential([Doubled(3, 3, key=KEY)])) == []
+    doubled = Doubled(3, 3, key=KEY)  # pyright: ignore[reportCallIssue]
+    assert paths(eqx.nn.Sequential([doubled])) == []
     assert paths(eqx.nn.Linear("scalar", 3, key=KEY), shape=()) == []
     circular = eqx.nn.Conv1d(1, 1, 2, padding=1, padding_mode="CIRCULAR", key=KEY)
     assert paths(circular, shape=(1, 3)) == []

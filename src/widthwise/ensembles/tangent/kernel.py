@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args, overload
 
 import equinox as eqx
 import jax
@@ -24,6 +24,38 @@ from widthwise.ensembles.tangent.parametric import (
 from widthwise.ensembles.tangent.products import kernel_by_products
 from widthwise.ensembles.tangent.sites import Site, find_sites, watched_gradients
 from widthwise.ensembles.tangent.tiles import Kernels, tiled
+
+
+@overload
+def empirical_ntk(
+    f: Callable[..., Any],
+    params: PyTree,
+    x1: Shaped[ArrayLike, "..."],
+    x2: Shaped[ArrayLike, "..."] | None = None,
+    *,
+    method: str = "auto",
+    diagonal: bool = False,
+    trace_outputs: bool = True,
+    by_layer: Literal[False] = False,
+    learning_rates: Rates = None,
+    batch_size: int | None = None,
+) -> Float[Array, "n *rest"]: ...
+
+
+@overload
+def empirical_ntk(
+    f: Callable[..., Any],
+    params: PyTree,
+    x1: Shaped[ArrayLike, "..."],
+    x2: Shaped[ArrayLike, "..."] | None = None,
+    *,
+    method: str = "auto",
+    diagonal: bool = False,
+    trace_outputs: bool = True,
+    by_layer: Literal[True],
+    learning_rates: Rates = None,
+    batch_size: int | None = None,
+) -> dict[str, Array]: ...
 
 
 def empirical_ntk(
