@@ -1,6 +1,7 @@
 from . import activations as activations
 from . import circuits as circuits
 from . import data as data
+from . import dynamics as dynamics
 from . import ensembles as ensembles
 from . import experiments as experiments
 from . import kernels as kernels
@@ -11,7 +12,12 @@ from . import plotting as plotting
 from . import report as report
 from . import studies as studies
 from .activations import Activation as Activation
+from .dynamics import predict as predict
+from .ensembles import empirical_ntk as empirical_ntk
+from .ensembles import linearize as linearize
+from .ensembles import monte_carlo_kernel as monte_carlo_kernel
 from .ensembles import sample as sample
+from .ensembles import taylor_expand as taylor_expand
 from .experiments import Claim as Claim
 from .experiments import Reference as Reference
 from .experiments import Run as Run

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from widthwise.activations.verdict import Verdict
 
 Parity = Literal["odd", "even"]
+_Number = float | Array
 _EXCESS = 1e-9  # a correlation this far outside [-1, 1] is rounding; further is a mistake
 
 
@@ -328,7 +329,7 @@ def _compiled(program: Callable) -> Callable:
     return jax.jit(program, static_argnums=0)
 
 
-def _is_zero(number: ArrayLike) -> bool:
+def _is_zero(number: _Number) -> bool:
     return isinstance(number, float) and number == 0
 
 
@@ -336,19 +337,24 @@ def _mean(averages: Averages, q: Array) -> Array:
     return averages.mean(q)
 
 
-def _second_moment(averages: Averages, gain: ArrayLike, offset: ArrayLike, q: Array) -> Array:
+def _second_moment(averages: Averages, gain: _Number, offset: _Number, q: Array) -> Array:
     mixed = 0.0 if _is_zero(offset) else 2 * gain * offset * averages.mean(q)
     return gain**2 * averages.second_moment(q) + mixed + offset**2
 
 
-def _growth(averages: Averages, gain: ArrayLike, offset: ArrayLike, q: Array) -> Array:
+def _growth(averages: Averages, gain: _Number, offset: _Number, q: Array) -> Array:
     """``q dE[s^2]/dq``."""
     at = partial(_second_moment, averages, gain, offset)
     return q * jax.jvp(at, (q,), (jnp.ones_like(q),))[1]
 
 
 def _dual(
-    averages: Averages, gain: ArrayLike, offset: ArrayLike, k12: Array, k11: Array, k22: Array
+    averages: Averages,
+    gain: float | Array,
+    offset: float | Array,
+    k12: Array,
+    k11: Array,
+    k22: Array,
 ) -> Array:
     means = 0.0 if _is_zero(offset) else averages.mean(k11) + averages.mean(k22)
     mixed = gain * offset * means
@@ -360,7 +366,7 @@ def _dual_derivative(averages: Averages, k12: Array, k11: Array, k22: Array) -> 
 
 
 def _correlation_map(
-    averages: Averages, gain: ArrayLike, offset: ArrayLike, rho: Array, q: Array
+    averages: Averages, gain: _Number, offset: _Number, rho: Array, q: Array
 ) -> Array:
     dual = _dual(averages, gain, offset, q * rho, q, q)
     return dual / _second_moment(averages, gain, offset, q)

@@ -73,8 +73,8 @@ def from_function(
     return Activation(
         name,
         function,
-        rule.kinks,
-        width=rule.width,
+        kinks,
+        width=float(rule.width),
         nodes=rule.nodes,
         parity=_parity(values),
         continuous=continuous,

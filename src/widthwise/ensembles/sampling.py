@@ -90,7 +90,7 @@ def sample(
         start = 0 if isinstance(members, int) else members[0]
         key = numbered_keys(key, start, start + count)
     data = np.asarray(jax.random.key_data(key))[index.reshape(workers, steps, batch_size)]
-    keys = jax.random.wrap_key_data(data, impl=str(jax.random.key_impl(key)))
+    keys = jax.random.wrap_key_data(jnp.asarray(data), impl=str(jax.random.key_impl(key)))
     with ThreadPoolExecutor(workers) as pool:
         parts = tuple(pool.map(partial(_run, net, observe or outputs, x), keys))
     return _join(parts, count)

@@ -90,7 +90,7 @@ def numbered_keys(key: Key[Array, ""], start: int, stop: int) -> Key[Array, " n"
     count = stop - start
     blocks = np.arange(start, start + -(-count // _KEYS) * _KEYS).reshape(-1, _KEYS)
     data = np.concatenate([np.asarray(_fold(key, block)) for block in blocks])[:count]
-    return jax.random.wrap_key_data(data, impl=str(jax.random.key_impl(key)))
+    return jax.random.wrap_key_data(jnp.asarray(data), impl=str(jax.random.key_impl(key)))
 
 
 @jax.jit

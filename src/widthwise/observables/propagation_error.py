@@ -202,7 +202,7 @@ def error_scaling(
         measured.append(
             squared_errors(keys, phi, width, hidden_layers=hidden_layers, samples=samples)
         )
-    errors = {
+    errors: dict[Method, Estimate] = {
         method: statistics.mean(np.stack([found[method] for found in measured], axis=1))
         for method in METHODS
     }
@@ -230,7 +230,7 @@ def _squared_errors(
         network = _draw(draws, phi, width, variances)
         inputs = draws.normal((chunks, _CHUNK, width), network.weights[0].dtype)
         truth, uncertainty = _true_mean(network, inputs)
-        errors = {
+        errors: dict[Method, Array] = {
             method: jnp.mean((estimates[method](network).mean - truth) ** 2 - uncertainty)
             for method in methods
             if method != "sample"
