@@ -61,13 +61,13 @@ class DenseChain:
 
 
 def as_chain(placed: Iterable[tuple[Layer, Place]], features: Features) -> DenseChain | None:
-    """Read layers as a chain; None if they are not Dense and Elementwise in turn."""
+    """Read layers as a chain; None if they are not Dense and (continuous) Elementwise in turn."""
     activations: list[Activation] = []
     dense: list[Gains] = []
     for index, (layer, place) in enumerate(placed):
         if isinstance(layer, Dense) and index % 2 == 0:
             dense.append(gains(layer.scales(features, place), features.shape[-1]))
-        elif isinstance(layer, Elementwise) and index % 2 == 1:
+        elif isinstance(layer, Elementwise) and index % 2 == 1 and layer.phi.continuous:
             activations.append(layer.phi)
         else:
             return None
