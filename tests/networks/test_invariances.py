@@ -32,7 +32,7 @@ def inputs(seed, n=6):
     return np.random.default_rng(seed).standard_normal((n, D))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 @given(networks, seeds)
 def test_positive_semidefinite_and_symmetric(net, seed):
     for kernel in net.kernel(inputs(seed)):
@@ -40,7 +40,7 @@ def test_positive_semidefinite_and_symmetric(net, seed):
         assert np.linalg.eigvalsh(kernel).min() > -1e-9 * np.trace(kernel)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 @given(networks, seeds)
 def test_rotation_and_permutation(net, seed):
     x = inputs(seed)
@@ -53,7 +53,7 @@ def test_rotation_and_permutation(net, seed):
         np.testing.assert_allclose(kernel[np.ix_(order, order)], permuted, rtol=1e-9, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 @given(st.floats(0.1, 10.0), seeds, st.sampled_from([nn.Relu, nn.Abs]))
 def test_homogeneous_without_biases(scale, seed, make):
     net = nn.Sequential(nn.Dense(8), make(), nn.Dense(8), make(), nn.Dense(1))

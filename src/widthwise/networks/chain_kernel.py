@@ -33,6 +33,7 @@ from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
 from widthwise.numerics.safe import safe_sqrt
 
+_SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
 _TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
 
 
@@ -172,10 +173,12 @@ def _tile(
     """All pairs of two sets of inputs, maybe the same; and whether some should be done exactly."""
     d = x1.shape[-1]
     squares1, squares2 = (jnp.sum(x * x, axis=-1) / d for x in (x1, x2))
-    products = jnp.matmul(x1, x2.T, precision=jax.lax.Precision.HIGHEST) / d
-    gap, near = rough_gaps(products, squares1, squares2, same)
-    if exact:
-        gap = refined(gap, near, x1, x2)
+    if exact and len(x1) * len(x2) * d <= _SUBTRACTED:
+        gap, near = exact_gap(*jnp.broadcast_arrays(x1[:, None], x2[None])), jnp.zeros((), bool)
+    else:
+        products = jnp.matmul(x1, x2.T, precision=jax.lax.Precision.HIGHEST) / d
+        gap, near = rough_gaps(products, squares1, squares2, same)
+        gap = refined(gap, near, x1, x2) if exact else gap
     kernels = _through(runs, last, table, gap, squares1[:, None], squares2[None, :])
     return *kernels, jnp.any(near)
 

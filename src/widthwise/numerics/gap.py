@@ -29,7 +29,7 @@ def turn(gap: Float[Array, "*s"]) -> Float[Array, "*s"]:
 
     Examples
     --------
-    >>> turn(jnp.asarray([0.0, 1.0, 2.0])).tolist()
+    >>> [round(float(t), 6) for t in turn(jnp.asarray([0.0, 1.0, 2.0]))]
     [0.0, 0.5, 1.0]
     """
     return _turn(gap)

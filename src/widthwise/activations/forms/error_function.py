@@ -16,6 +16,10 @@ def _erf_dual(k12: Array, k11: Array, k22: Array) -> Array:
     return 2 / np.pi * arcsine(2 * k12 / jnp.sqrt((1 + 2 * k11) * (1 + 2 * k22)))
 
 
+def _erf_slope(k12: Array, k11: Array, k22: Array) -> Array:
+    return 4 / np.pi / jnp.sqrt((1 + 2 * k11) * (1 + 2 * k22) - 4 * k12**2)
+
+
 def _erf_hermite(order: int, q: Float[Array, ""]) -> Float[Array, " k"]:
     # a_k^2 are the Taylor coefficients of (2/pi) arcsin(x r), x = 2q/(1+2q); signs alternate.
     a = np.zeros(order + 2)
@@ -41,16 +45,28 @@ def _gelu_dual(k12: Array, k11: Array, k22: Array) -> Array:
     return k12 * both + density * (k11 * k22 - k12**2 * (1 - 1 / one1 - 1 / one2))
 
 
+def _gelu_slope(k12: Array, k11: Array, k22: Array) -> Array:
+    # The derivative of the above: that of E[Phi Phi] is D, that of D is D K12 / determinant.
+    one1, one2 = 1 + k11, 1 + k22
+    both = 0.25 + arcsine(k12 / jnp.sqrt(one1 * one2)) / (2 * np.pi)
+    determinant = one1 * one2 - k12**2
+    share = 1 - 1 / one1 - 1 / one2
+    inner = 1 - 2 * share + (k11 * k22 - share * k12**2) / determinant
+    return both + k12 * inner / (2 * np.pi * jnp.sqrt(determinant))
+
+
 erf = ClosedForms(
     mean=jnp.zeros_like,
     second_moment=lambda q: _erf_dual(q, q, q),
     dual=_erf_dual,
+    dual_derivative=_erf_slope,
     hermite=_erf_hermite,
 )
 gelu = ClosedForms(
     mean=lambda q: q / jnp.sqrt(2 * np.pi * (1 + q)),
     second_moment=lambda q: _gelu_dual(q, q, q),
     dual=_gelu_dual,
+    dual_derivative=_gelu_slope,
 )
 gaussian = ClosedForms(
     mean=lambda q: (1 + q) ** -0.5,
