@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Parity = Literal["odd", "even"]
 _Number = float | Array
+_Two = tuple[Float[Array | np.ndarray, "..."], Float[Array | np.ndarray, "..."]]
 _EXCESS = 1e-9  # a correlation this far outside [-1, 1] is rounding; further is a mistake
 
 
@@ -223,25 +224,27 @@ class Activation:
 
     def gap_map(
         self,
-        gap: Float[Array, "..."],
-        k11: Float[Array, "..."],
-        k22: Float[Array, "..."],
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        gap: Float[Array, "*pairs"],
+        variances: _Two,
+        moments: _Two,
+    ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
         """``1 - correlation`` after the function, and ``E[s'(u) s'(v)]``, from that before it.
 
         Relatively accurate down to coincident inputs for homogeneous functions (ReLU and its kin),
         whose slopes depend on it; otherwise to rounding of one. Exactly zero stays zero.
+
+        Parameters
+        ----------
+        gap, variances
+            Before the function: ``1 - correlation`` of each pair, and of both its inputs.
+        moments
+            `second_moment` at both variances: they belong to inputs, not to pairs.
         """
+        around = (gap, variances, moments)
         if self.forms is not None and self.forms.gap is not None and self.offset == 0.0:
-            after, slope = self.forms.gap(gap)
-            return after, self.gain**2 * slope
-        k12 = (1.0 - gap) * safe_sqrt(k11) * safe_sqrt(k22)
-        scale = safe_sqrt(self.second_moment(k11)) * safe_sqrt(self.second_moment(k22))
-        variable = scale > 0
-        ratio = jnp.where(variable, self.dual(k12, k11, k22) / jnp.where(variable, scale, 1.0), 1.0)
-        same = (gap == 0.0) & (k11 == k22)
-        after = jnp.where(same, 0.0, jnp.clip(1.0 - ratio, 0.0, 2.0))
-        return after, self.dual_derivative(k12, k11, k22)
+            return _gap_by_form(self.forms.gap, self.gain**2, *around)
+        covariances = _covariances(gap, variances)
+        return _gap_by_dual(self.dual(*covariances), *around), self.dual_derivative(*covariances)
 
     def fixed_points(self, variance: float | int = 1.0) -> tuple[FixedPoint, ...]:
         """Every fixed point of the correlation map in [-1, 1], in ascending order."""
@@ -327,6 +330,37 @@ def _evaluate(
 def _compiled(program: Callable) -> Callable:
     """Compile for a function and all its affine versions: gain and offset are traced."""
     return jax.jit(program, static_argnums=0)
+
+
+@partial(jax.jit, static_argnums=0, inline=True)
+def _gap_by_form(
+    form: Callable, gain: Float[ArrayLike, ""], gap: Array, variances: _Two, moments: _Two
+) -> tuple[Array, Array]:
+    scale = _scale(moments)
+    after, slope = form(gap, *variances, jnp.where(scale > 0, scale, 1.0) / gain)
+    return _kept(after, gap, variances, scale), gain * slope
+
+
+@partial(jax.jit, inline=True)
+def _gap_by_dual(dual: Array, gap: Array, variances: _Two, moments: _Two) -> Array:
+    scale = _scale(moments)
+    return _kept(1.0 - dual / jnp.where(scale > 0, scale, 1.0), gap, variances, scale)
+
+
+@partial(jax.jit, inline=True)
+def _covariances(gap: Array, variances: _Two) -> tuple[Array, Array, Array]:
+    gap, k11, k22 = jnp.broadcast_arrays(gap, *variances)
+    return (1.0 - gap) * _scale((k11, k22)), k11, k22
+
+
+def _scale(variances: _Two) -> Array:
+    return safe_sqrt(variances[0]) * safe_sqrt(variances[1])
+
+
+def _kept(after: Array, gap: Array, variances: _Two, scale: Array) -> Array:
+    """Keep a gap in its range, and equal inputs equal."""
+    after = jnp.where(scale > 0, jnp.clip(after, 0.0, 2.0), 0.0)
+    return jnp.where((gap == 0.0) & (variances[0] == variances[1]), 0.0, after)
 
 
 def _is_zero(number: _Number) -> bool:

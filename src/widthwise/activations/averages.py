@@ -26,8 +26,9 @@ class ClosedForms:
     hermite
         ``(order, q) -> a_0 .. a_order``; without it, quadrature.
     gap
-        For a homogeneous function: ``1 - correlation`` -> that after the function, and
-        ``E[s'(u) s'(v)]``, both without loss where inputs nearly coincide.
+        ``(u, k11, k22, sqrt(E[s(u)^2] E[s(v)^2]))`` with ``u = 1 - correlation`` -> that after the
+        function, and ``E[s'(u) s'(v)]``; for a homogeneous function without loss where inputs
+        nearly coincide.
     """
 
     mean: Callable

@@ -1,19 +1,11 @@
 """Kernels of fully connected chains: in cache-sized tiles, and exact where inputs coincide.
 
-The state of a pair is ``u = 1 - correlation`` and the tangent kernel; the variances belong to the
-inputs. Near coincidence the tangent kernel of a ReLU network depends on ``sqrt(u)``, which the
-covariance no longer knows. With pre-activation variances q, second moments m of the activation,
-``s = sqrt(m1 m2)``, and a Dense layer ``K -> g K + b`` of new variances v, ``s' = sqrt(v1 v2)``,
-
-    u'     = [g b (sqrt(m1) - sqrt(m2))^2 / (s' + g s + b) + g s u_phi(u)] / s',
-    Theta' = own s (1 - u_phi(u)) + own_shift + g E[phi' phi'] Theta,
-
-all terms of u' being non-negative. Equal layers in a row are one compiled loop, so that neither the
-time to compile nor the memory grows with depth. Derived.
+Equal layers in a row are one compiled loop, so that neither the time to compile nor the memory
+grows with depth. Few inputs go step by step instead: then networks of any depth share programs.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,9 +14,10 @@ from itertools import combinations_with_replacement, groupby, product
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from widthwise.activations import Activation
+from widthwise.networks.chain_steps import Levels, Numbers, Runs, in_steps, through, variances
 from widthwise.networks.coincidence import exact_gap, refined, rough_gaps
 from widthwise.networks.dense import Dense
 from widthwise.networks.elementwise import Elementwise
@@ -35,6 +28,8 @@ from widthwise.numerics.safe import safe_sqrt
 
 _SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
 _TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
+
+_Side = tuple[Float[Array, "_ d"], Levels]  # inputs, and their variances in the chain
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class DenseChain:
     last: Activation | None
 
     @property
-    def runs(self) -> tuple[tuple[Activation, int], ...]:
+    def runs(self) -> Runs:
         """Activations, each with how many blocks in a row have it."""
         return tuple((phi, len(list(same))) for phi, same in groupby(self.activations))
 
@@ -95,47 +90,66 @@ def chain_kernel(
     diagonal
         Only the pairs (x1[i], x2[i]).
     """
-    other, same = (x1, jnp.asarray(True)) if x2 is None else (x2, jnp.asarray(False))
-    if diagonal:
-        return _diagonal(chain.runs, chain.last, _table(chain, x1), x1, other)
-    whole = partial(_tile, chain.runs, chain.last)
-    table = _table(chain, x1)
+    other = x1 if x2 is None else x2
+    table = np.asarray([list(gains) for gains in chain.gains], x1.dtype)
     try:
-        known1, known2, numbers = (np.asarray(a) for a in (x1, other, table))
+        known1, known2 = np.asarray(x1), np.asarray(other)
     except jax.errors.TracerArrayConversionError:
-        known1 = known2 = numbers = None
-    if known1 is None or known2 is None or max(len(known1), len(known2)) <= _TILE:
-        *kernels, _ = whole(table, x1, other, same)
-        nngp, ntk = (_mirrored(k) if x2 is None else k for k in kernels)
-        return nngp, ntk
-    return _in_tiles(partial(whole, numbers), known1, known2, x2 is None)
+        return _traced(chain, table, x1, other, x2 is None, diagonal)
+    if diagonal or max(len(known1), len(known2)) <= _TILE:
+        return _step_by_step(chain, table, known1, known2, x2 is None, diagonal)
+    return _in_tiles(chain, table, known1, known2, x2 is None)
 
 
-def _mirrored(k: Float[Array, "n n"]) -> Float[Array, "n n"]:
-    """Make a matrix symmetric to the last digit."""
-    return jnp.where(jnp.tri(len(k), dtype=bool), k.T, k)
+def _traced(
+    chain: DenseChain, table: np.ndarray, x1: Array, x2: Array, same: bool, diagonal: bool
+) -> tuple[Array, Array]:
+    """As part of a function that is differentiated or compiled as a whole."""
+    levels1 = _levels(chain.runs, chain.last, table, x1)
+    levels2 = levels1 if same else _levels(chain.runs, chain.last, table, x2)
+    if diagonal:
+        pair = through(chain.runs, chain.last, table, exact_gap(x1, x2), (levels1, levels2))
+        return _kernels(*pair, levels1.ends[0], levels2.ends[0])
+    first, second = (x1, levels1), (x2, levels2)
+    nngp, ntk, _ = _tile(chain.runs, chain.last, table, first, second, np.asarray(same))
+    return nngp, ntk
+
+
+def _step_by_step(
+    chain: DenseChain, table: np.ndarray, x1: np.ndarray, x2: np.ndarray, same: bool, diagonal: bool
+) -> tuple[Array, Array]:
+    of = partial(variances, chain.runs, chain.last, table, loop=in_steps)
+    squares1 = np.sum(x1 * x1, axis=-1) / x1.shape[-1]
+    squares2 = squares1 if same else np.sum(x2 * x2, axis=-1) / x2.shape[-1]
+    levels1 = of(squares1)
+    levels2 = levels1 if same else of(squares2)
+    if diagonal:
+        gap = _exact(x1, x2)
+    else:
+        gap, _ = _gaps(x1, x2, squares1, squares2, same)
+        levels1, levels2 = _crossed(levels1, levels2)
+    pair = through(chain.runs, chain.last, table, gap, (levels1, levels2), loop=in_steps)
+    return _kernels(*pair, levels1.ends[0], levels2.ends[0], same=same and not diagonal)
 
 
 def _in_tiles(
-    tile: Callable[..., tuple[Array, Array, Array]],
-    x1: np.ndarray,
-    x2: np.ndarray,
-    symmetric: bool,
+    chain: DenseChain, table: np.ndarray, x1: np.ndarray, x2: np.ndarray, symmetric: bool
 ) -> tuple[Array, Array]:
     """Compute tile after tile on all cores, each unordered pair of inputs once."""
-    rows, columns = (_tiles(len(x)) for x in (x1, x2))
+    tile = partial(_tile, chain.runs, chain.last, table)
+    levels = partial(_levels, chain.runs, chain.last, table)
+    rows = _tiles(levels, x1)
+    columns = rows if symmetric else _tiles(levels, x2)
     found = [np.empty((len(x1), len(x2)), x1.dtype) for _ in range(2)]
 
-    def one(where: tuple[slice, slice]) -> None:
-        a, b = where
-        given = (_padded(x1[a]), _padded(x2[b]), np.asarray(symmetric and a == b))
+    def one(where: tuple) -> None:
+        (a, first), (b, second) = where
+        given = (first, second, np.asarray(symmetric and a == b))
         *values, near = tile(*given, exact=False)
         if near:  # seldom, and then all of the tile once more
             *values, _ = tile(*given)
         for whole, part in zip(found, values, strict=True):
             block = np.asarray(part)[: a.stop - a.start, : b.stop - b.start]
-            if symmetric and a == b:
-                block = np.triu(block) + np.triu(block, 1).T
             whole[a, b] = block
             if symmetric and a != b:
                 whole[b, a] = block.T
@@ -147,102 +161,87 @@ def _in_tiles(
     return nngp, ntk
 
 
-def _tiles(count: int) -> list[slice]:
-    return [slice(start, min(start + _TILE, count)) for start in range(0, count, _TILE)]
+def _tiles(
+    levels: Callable[[np.ndarray], Levels], x: np.ndarray
+) -> list[tuple[slice, tuple[np.ndarray, Levels]]]:
+    """Cut inputs into pieces of one size, the last filled up with zeros."""
+    padded = np.pad(x, ((0, -len(x) % _TILE), (0, 0)))
+    whole = jax.tree.map(np.asarray, levels(padded))
+
+    def side(piece: slice) -> tuple[np.ndarray, Levels]:
+        return padded[piece], Levels(*(level[:, piece] for level in whole))
+
+    starts = range(0, len(x), _TILE)
+    return [(slice(s, min(s + _TILE, len(x))), side(slice(s, s + _TILE))) for s in starts]
 
 
-def _padded(x: np.ndarray) -> np.ndarray:
-    return x if len(x) == _TILE else np.pad(x, ((0, _TILE - len(x)), (0, 0)))
-
-
-def _table(chain: DenseChain, x: Array) -> Float[Array, "layers 4"]:
-    return jnp.asarray([list(gains) for gains in chain.gains], x.dtype)
+@partial(jax.jit, static_argnums=(0, 1), inline=True)
+def _levels(
+    runs: Runs, last: Activation | None, table: Float[Numbers, "layers 4"], x: Float[Array, "n d"]
+) -> Levels:
+    return variances(runs, last, table, jnp.sum(x * x, axis=-1) / x.shape[-1])
 
 
 @partial(jax.jit, static_argnums=(0, 1), static_argnames="exact")
 def _tile(
-    runs: tuple[tuple[Activation, int], ...],
+    runs: Runs,
     last: Activation | None,
-    table: Float[Array, "layers 4"],
-    x1: Float[Array, "n d"],
-    x2: Float[Array, "m d"],
+    table: Float[Numbers, "layers 4"],
+    first: _Side,
+    second: _Side,
     same: Bool[Array, ""],
     *,
     exact: bool = True,
 ) -> tuple[Float[Array, "n m"], Float[Array, "n m"], Bool[Array, ""]]:
     """All pairs of two sets of inputs, maybe the same; and whether some should be done exactly."""
-    d = x1.shape[-1]
-    squares1, squares2 = (jnp.sum(x * x, axis=-1) / d for x in (x1, x2))
-    if exact and len(x1) * len(x2) * d <= _SUBTRACTED:
-        gap, near = exact_gap(*jnp.broadcast_arrays(x1[:, None], x2[None])), jnp.zeros((), bool)
-    else:
-        products = jnp.matmul(x1, x2.T, precision=jax.lax.Precision.HIGHEST) / d
-        gap, near = rough_gaps(products, squares1, squares2, same)
-        gap = refined(gap, near, x1, x2) if exact else gap
-    kernels = _through(runs, last, table, gap, squares1[:, None], squares2[None, :])
-    return *kernels, jnp.any(near)
+    (x1, levels1), (x2, levels2) = first, second
+    gap, near = _gaps(x1, x2, levels1.entering[0], levels2.entering[0], same, exact=exact)
+    levels1, levels2 = _crossed(levels1, levels2)
+    pair = through(runs, last, table, gap, (levels1, levels2))
+    return *_kernels(*pair, levels1.ends[0], levels2.ends[0], same=same), jnp.any(near)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _diagonal(
-    runs: tuple[tuple[Activation, int], ...],
-    last: Activation | None,
-    table: Float[Array, "layers 4"],
+def _crossed(levels1: Levels, levels2: Levels) -> tuple[Levels, Levels]:
+    """Make rows of the first and columns of the second."""
+    return (
+        Levels(*(level[:, :, None] for level in levels1)),
+        Levels(*(level[:, None, :] for level in levels2)),
+    )
+
+
+@partial(jax.jit, static_argnames="exact", inline=True)
+def _gaps(
     x1: Float[Array, "n d"],
-    x2: Float[Array, "n d"],
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    d = x1.shape[-1]
-    squares1, squares2 = (jnp.sum(x * x, axis=-1) / d for x in (x1, x2))
-    return _through(runs, last, table, exact_gap(x1, x2), squares1, squares2)
+    x2: Float[Array, "m d"],
+    squares1: Float[Array, " n"],
+    squares2: Float[Array, " m"],
+    same: Bool[Array, ""],
+    *,
+    exact: bool = True,
+) -> tuple[Float[Array, "n m"], Bool[Array, "*pairs"]]:
+    """``1 - cos`` of all pairs, and which are inexact unless ``exact``."""
+    if exact and len(x1) * len(x2) * x1.shape[-1] <= _SUBTRACTED:
+        return _exact(*jnp.broadcast_arrays(x1[:, None], x2[None])), jnp.zeros((), bool)
+    products = jnp.matmul(x1, x2.T, precision=jax.lax.Precision.HIGHEST) / x1.shape[-1]
+    gap, near = rough_gaps(products, squares1, squares2, same)
+    return (refined(gap, near, x1, x2) if exact else gap), near
 
 
-def _through(
-    runs: tuple[tuple[Activation, int], ...],
-    last: Activation | None,
-    table: Float[Array, "layers 4"],
-    gap: Array,
-    variance1: Array,
-    variance2: Array,
-) -> tuple[Array, Array]:
-    """Pass the pairs through the chain."""
-    state = _dense(table[0], gap, jnp.zeros_like(gap), variance1, variance2)
-    for phi, rows in _rows(runs, table):
-
-        def block(state: tuple[Array, ...], row: Array, phi=phi) -> tuple[tuple[Array, ...], None]:
-            return _dense(row, *_activated(phi, *state)), None
-
-        state, _ = jax.lax.scan(block, state, rows)
-    gap, ntk, variance1, variance2 = state if last is None else _activated(last, *state)
-    return (1.0 - gap) * safe_sqrt(variance1) * safe_sqrt(variance2), ntk
+_exact = jax.jit(exact_gap, inline=True)
 
 
-def _rows(
-    runs: tuple[tuple[Activation, int], ...], table: Array
-) -> Iterator[tuple[Activation, Array]]:
-    start = 1
-    for phi, count in runs:
-        yield phi, table[start : start + count]
-        start += count
-
-
-def _activated(
-    phi: Activation, gap: Array, ntk: Array, variance1: Array, variance2: Array
-) -> tuple[Array, Array, Array, Array]:
-    after, slope = phi.gap_map(*jnp.broadcast_arrays(gap, variance1, variance2))
-    return after, ntk * slope, phi.second_moment(variance1), phi.second_moment(variance2)
-
-
-def _dense(
-    row: Float[Array, "4"], gap: Array, ntk: Array, variance1: Array, variance2: Array
-) -> tuple[Array, Array, Array, Array]:
-    gain, own, shift, own_shift = row[0], row[1], row[2], row[3]
-    root1, root2 = safe_sqrt(variance1), safe_sqrt(variance2)
-    scale = root1 * root2
-    after1, after2 = gain * variance1 + shift, gain * variance2 + shift
-    after = safe_sqrt(after1) * safe_sqrt(after2)
-    apart = gain * shift * (root1 - root2) ** 2
-    safe = jnp.where(after > 0, after, 1.0)
-    new_gap = (apart / (safe + gain * scale + shift) + gain * scale * gap) / safe
-    new_gap = jnp.where(after > 0, new_gap, 1.0)
-    new_ntk = own * scale * (1.0 - gap) + own_shift + gain * ntk
-    return new_gap, new_ntk, after1, after2
+@partial(jax.jit, inline=True)
+def _kernels(
+    gap: Float[Array, "*pairs"],
+    ntk: Float[Array, "*pairs"],
+    end1: Float[Array, "*first"],
+    end2: Float[Array, "*second"],
+    *,
+    same: Bool[ArrayLike, ""] = False,
+) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
+    """NNGP and tangent kernel; symmetric to the last digit if inputs are the same."""
+    nngp = (1.0 - gap) * safe_sqrt(end1) * safe_sqrt(end2)
+    if gap.ndim < 2 or gap.shape[0] != gap.shape[1]:
+        return nngp, ntk
+    lower = same & jnp.tri(len(gap), k=-1, dtype=bool)
+    return jnp.where(lower, nngp.T, nngp), jnp.where(lower, ntk.T, ntk)

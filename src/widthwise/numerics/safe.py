@@ -1,10 +1,11 @@
 """Square roots of covariances, without NaN where a derivative is infinite."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
-def safe_sqrt(x: Float[Array, "*s"], at_zero: float = 0.0) -> Float[Array, "*s"]:
+def safe_sqrt(x: Float[Array | np.ndarray, "*s"], at_zero: float = 0.0) -> Float[Array, "*s"]:
     """Square root; ``at_zero`` where ``x <= 0``, and gradient zero there.
 
     Examples

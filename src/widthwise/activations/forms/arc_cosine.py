@@ -61,7 +61,7 @@ def two_sided(right: float, left: float) -> ClosedForms:
         a = (right + left * mirrored) * _relu_hermite(order)
         return safe_sqrt(q) * jnp.asarray(a, q.dtype)
 
-    def gap(u: Array) -> tuple[Array, Array]:
+    def gap(u: Array, *_: Array) -> tuple[Array, Array]:
         after = (both * arc_cosine_gap(u) - 2 * product * u) / (right**2 + left**2)
         return after, both * (1.0 - turn(u)) / 2 - product
 

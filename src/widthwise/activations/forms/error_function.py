@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.activations.averages import ClosedForms
-from widthwise.numerics.gap import arcsine
+from widthwise.numerics.gap import arcsine, turn
+from widthwise.numerics.safe import safe_sqrt
 
 
 def _erf_dual(k12: Array, k11: Array, k22: Array) -> Array:
@@ -36,23 +37,51 @@ def _powers(x: Float[Array, ""], order: int) -> Float[Array, " k"]:
     return even * jnp.where(k % 2 == 1, jnp.sqrt(jnp.where(x > 0, x, 1.0)) * (x > 0), 1.0)
 
 
+def _erf_gap(gap: Array, k11: Array, k22: Array, scale: Array) -> tuple[Array, Array]:
+    root, rest = _enlarged(gap, 2 * k11, 2 * k22)
+    slope = 4 / np.pi / (root * jnp.sqrt(rest * (2.0 - rest)))
+    return 1.0 - (1.0 - 2.0 * turn(rest)) / scale, slope
+
+
+def _enlarged(gap: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
+    """``sqrt((1 + K11) (1 + K22))``, and ``1 - K12`` over it as a sum of positive terms."""
+    root = jnp.sqrt(1 + k11) * jnp.sqrt(1 + k22)
+    scale = safe_sqrt(k11) * safe_sqrt(k22)
+    return root, ((1 + k11 + k22) / (root + scale) + scale * gap) / root
+
+
 def _gelu_dual(k12: Array, k11: Array, k22: Array) -> Array:
-    # E[u Phi(u) v Phi(v)] = K12 E[Phi(u) Phi(v)] + D (K11 K22 - K12^2 (1 - 1/(1+K11) - 1/(1+K22))),
-    # D = E[phi(u) phi(v)] = 1 / (2 pi sqrt((1+K11)(1+K22) - K12^2)).
-    one1, one2 = 1 + k11, 1 + k22
-    both = 0.25 + arcsine(k12 / jnp.sqrt(one1 * one2)) / (2 * np.pi)
-    density = 1 / (2 * np.pi * jnp.sqrt(one1 * one2 - k12**2))
-    return k12 * both + density * (k11 * k22 - k12**2 * (1 - 1 / one1 - 1 / one2))
+    return _gelu(k12, k11, k22, *_normals(k12, k11, k22))[0]
 
 
 def _gelu_slope(k12: Array, k11: Array, k22: Array) -> Array:
-    # The derivative of the above: that of E[Phi Phi] is D, that of D is D K12 / determinant.
-    one1, one2 = 1 + k11, 1 + k22
-    both = 0.25 + arcsine(k12 / jnp.sqrt(one1 * one2)) / (2 * np.pi)
-    determinant = one1 * one2 - k12**2
-    share = 1 - 1 / one1 - 1 / one2
-    inner = 1 - 2 * share + (k11 * k22 - share * k12**2) / determinant
-    return both + k12 * inner / (2 * np.pi * jnp.sqrt(determinant))
+    return _gelu(k12, k11, k22, *_normals(k12, k11, k22))[1]
+
+
+def _gelu_gap(gap: Array, k11: Array, k22: Array, scale: Array) -> tuple[Array, Array]:
+    root, rest = _enlarged(gap, k11, k22)
+    k12 = (1.0 - gap) * safe_sqrt(k11) * safe_sqrt(k22)
+    dual, slope = _gelu(k12, k11, k22, (1.0 - turn(rest)) / 2, root**2 * rest * (2.0 - rest))
+    return 1.0 - dual / scale, slope
+
+
+def _normals(k12: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
+    """``E[Phi(u) Phi(v)]`` and the determinant of the enlarged covariance."""
+    squared = (1 + k11) * (1 + k22)
+    return 0.25 + arcsine(k12 / jnp.sqrt(squared)) / (2 * np.pi), squared - k12**2
+
+
+def _gelu(
+    k12: Array, k11: Array, k22: Array, both: Array, determinant: Array
+) -> tuple[Array, Array]:
+    # E[u Phi(u) v Phi(v)] = K12 E[Phi(u) Phi(v)] + D (K11 K22 - K12^2 (1 - 1/(1+K11) - 1/(1+K22))),
+    # D = E[phi(u) phi(v)] = 1 / (2 pi sqrt((1+K11)(1+K22) - K12^2)); the derivative of E[Phi Phi]
+    # is D, and that of D is D K12 / determinant.
+    share = 1 - 1 / (1 + k11) - 1 / (1 + k22)
+    density = 1 / (2 * np.pi * jnp.sqrt(determinant))
+    rest = k11 * k22 - share * k12**2
+    slope = both + k12 * density * (1 - 2 * share + rest / determinant)
+    return k12 * both + density * rest, slope
 
 
 erf = ClosedForms(
@@ -61,12 +90,14 @@ erf = ClosedForms(
     dual=_erf_dual,
     dual_derivative=_erf_slope,
     hermite=_erf_hermite,
+    gap=_erf_gap,
 )
 gelu = ClosedForms(
     mean=lambda q: q / jnp.sqrt(2 * np.pi * (1 + q)),
     second_moment=lambda q: _gelu_dual(q, q, q),
     dual=_gelu_dual,
     dual_derivative=_gelu_slope,
+    gap=_gelu_gap,
 )
 gaussian = ClosedForms(
     mean=lambda q: (1 + q) ** -0.5,
