@@ -360,7 +360,8 @@ def _scale(variances: _Two) -> Array:
 def _kept(after: Array, gap: Array, variances: _Two, scale: Array) -> Array:
     """Keep a gap in its range, and equal inputs equal."""
     after = jnp.where(scale > 0, jnp.clip(after, 0.0, 2.0), 0.0)
-    return jnp.where((gap == 0.0) & (variances[0] == variances[1]), 0.0, after)
+    equal = safe_sqrt(variances[0]) == safe_sqrt(variances[1])
+    return jnp.where((gap == 0.0) & equal, 0.0, after)
 
 
 def _is_zero(number: _Number) -> bool:

@@ -10,15 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations_with_replacement, groupby, product
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from widthwise.activations import Activation
 from widthwise.networks.chain_steps import Levels, Numbers, Runs, in_steps, through, variances
-from widthwise.networks.coincidence import exact_gap, refined, rough_gaps
+from widthwise.networks.coincidence import exact_gap, refined, rough_gaps, units
 from widthwise.networks.dense import Dense
 from widthwise.networks.elementwise import Elementwise
 from widthwise.networks.layer import Layer
@@ -28,8 +29,6 @@ from widthwise.numerics.safe import safe_sqrt
 
 _SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
 _TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
-
-_Side = tuple[Float[Array, "_ d"], Levels]  # inputs, and their variances in the chain
 
 
 @dataclass(frozen=True)
@@ -110,26 +109,24 @@ def _traced(
     if diagonal:
         pair = through(chain.runs, chain.last, table, exact_gap(x1, x2), (levels1, levels2))
         return _kernels(*pair, levels1.ends[0], levels2.ends[0])
-    first, second = (x1, levels1), (x2, levels2)
-    nngp, ntk, _ = _tile(chain.runs, chain.last, table, first, second, np.asarray(same))
-    return nngp, ntk
+    kernels = _tile(chain.runs, chain.last, table, _gaps(x1, x2, same), (levels1, levels2))
+    return _mirrored(*kernels) if same else kernels
 
 
 def _step_by_step(
     chain: DenseChain, table: np.ndarray, x1: np.ndarray, x2: np.ndarray, same: bool, diagonal: bool
 ) -> tuple[Array, Array]:
     of = partial(variances, chain.runs, chain.last, table, loop=in_steps)
-    squares1 = np.sum(x1 * x1, axis=-1) / x1.shape[-1]
-    squares2 = squares1 if same else np.sum(x2 * x2, axis=-1) / x2.shape[-1]
-    levels1 = of(squares1)
-    levels2 = levels1 if same else of(squares2)
+    levels1 = of(np.sum(x1 * x1, axis=-1) / x1.shape[-1])
+    levels2 = levels1 if same else of(np.sum(x2 * x2, axis=-1) / x2.shape[-1])
     if diagonal:
         gap = _exact(x1, x2)
     else:
-        gap, _ = _gaps(x1, x2, squares1, squares2, same)
+        gap = _gaps(x1, x2, same)
         levels1, levels2 = _crossed(levels1, levels2)
     pair = through(chain.runs, chain.last, table, gap, (levels1, levels2), loop=in_steps)
-    return _kernels(*pair, levels1.ends[0], levels2.ends[0], same=same and not diagonal)
+    kernels = _kernels(*pair, levels1.ends[0], levels2.ends[0])
+    return _mirrored(*kernels) if same and not diagonal else kernels
 
 
 def _in_tiles(
@@ -142,16 +139,17 @@ def _in_tiles(
     columns = rows if symmetric else _tiles(levels, x2)
     found = [np.empty((len(x1), len(x2)), x1.dtype) for _ in range(2)]
 
-    def one(where: tuple) -> None:
-        (a, first), (b, second) = where
-        given = (first, second, np.asarray(symmetric and a == b))
-        *values, near = tile(*given, exact=False)
-        if near:  # seldom, and then all of the tile once more
-            *values, _ = tile(*given)
-        for whole, part in zip(found, values, strict=True):
+    def one(where: tuple[_Tile, _Tile]) -> None:
+        first, second = where
+        own = symmetric and first.place == second.place
+        a, b = first.place, second.place
+        gap, near = _rough(first.units, second.units, own)
+        if near:  # seldom
+            gap = _gaps(first.x, second.x, own)
+        for whole, part in zip(found, tile(gap, (first.levels, second.levels)), strict=True):
             block = np.asarray(part)[: a.stop - a.start, : b.stop - b.start]
-            whole[a, b] = block
-            if symmetric and a != b:
+            whole[a, b] = np.triu(block) + np.triu(block, 1).T if own else block
+            if symmetric and not own:
                 whole[b, a] = block.T
 
     pairs = combinations_with_replacement(rows, 2) if symmetric else product(rows, columns)
@@ -161,18 +159,27 @@ def _in_tiles(
     return nngp, ntk
 
 
-def _tiles(
-    levels: Callable[[np.ndarray], Levels], x: np.ndarray
-) -> list[tuple[slice, tuple[np.ndarray, Levels]]]:
-    """Cut inputs into pieces of one size, the last filled up with zeros."""
+class _Tile(NamedTuple):
+    """Some of the inputs, filled up with zeros to one number."""
+
+    place: slice
+    x: np.ndarray
+    units: np.ndarray
+    levels: Levels
+
+
+def _tiles(levels: Callable[[np.ndarray], Levels], x: np.ndarray) -> list[_Tile]:
     padded = np.pad(x, ((0, -len(x) % _TILE), (0, 0)))
-    whole = jax.tree.map(np.asarray, levels(padded))
+    whole = jax.tree.map(np.asarray, (padded, _units(padded), levels(padded)))
 
-    def side(piece: slice) -> tuple[np.ndarray, Levels]:
-        return padded[piece], Levels(*(level[:, piece] for level in whole))
+    def tile(start: int) -> _Tile:
+        piece = slice(start, start + _TILE)
+        inputs, directions, variances = whole
+        here = Levels(*(variance[:, piece] for variance in variances))
+        place = slice(start, min(piece.stop, len(x)))
+        return _Tile(place, inputs[piece], directions[piece], here)
 
-    starts = range(0, len(x), _TILE)
-    return [(slice(s, min(s + _TILE, len(x))), side(slice(s, s + _TILE))) for s in starts]
+    return [tile(start) for start in range(0, len(x), _TILE)]
 
 
 @partial(jax.jit, static_argnums=(0, 1), inline=True)
@@ -182,23 +189,18 @@ def _levels(
     return variances(runs, last, table, jnp.sum(x * x, axis=-1) / x.shape[-1])
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames="exact")
+@partial(jax.jit, static_argnums=(0, 1))
 def _tile(
     runs: Runs,
     last: Activation | None,
     table: Float[Numbers, "layers 4"],
-    first: _Side,
-    second: _Side,
-    same: Bool[Array, ""],
-    *,
-    exact: bool = True,
-) -> tuple[Float[Array, "n m"], Float[Array, "n m"], Bool[Array, ""]]:
-    """All pairs of two sets of inputs, maybe the same; and whether some should be done exactly."""
-    (x1, levels1), (x2, levels2) = first, second
-    gap, near = _gaps(x1, x2, levels1.entering[0], levels2.entering[0], same, exact=exact)
-    levels1, levels2 = _crossed(levels1, levels2)
+    gap: Float[Array, "n m"],
+    levels: tuple[Levels, Levels],
+) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
+    """All pairs of two sets of inputs."""
+    levels1, levels2 = _crossed(*levels)
     pair = through(runs, last, table, gap, (levels1, levels2))
-    return *_kernels(*pair, levels1.ends[0], levels2.ends[0], same=same), jnp.any(near)
+    return _kernels(*pair, levels1.ends[0], levels2.ends[0])
 
 
 def _crossed(levels1: Levels, levels2: Levels) -> tuple[Levels, Levels]:
@@ -209,25 +211,26 @@ def _crossed(levels1: Levels, levels2: Levels) -> tuple[Levels, Levels]:
     )
 
 
-@partial(jax.jit, static_argnames="exact", inline=True)
+@partial(jax.jit, inline=True)
 def _gaps(
-    x1: Float[Array, "n d"],
-    x2: Float[Array, "m d"],
-    squares1: Float[Array, " n"],
-    squares2: Float[Array, " m"],
-    same: Bool[Array, ""],
-    *,
-    exact: bool = True,
-) -> tuple[Float[Array, "n m"], Bool[Array, "*pairs"]]:
-    """``1 - cos`` of all pairs, and which are inexact unless ``exact``."""
-    if exact and len(x1) * len(x2) * x1.shape[-1] <= _SUBTRACTED:
-        return _exact(*jnp.broadcast_arrays(x1[:, None], x2[None])), jnp.zeros((), bool)
-    products = jnp.matmul(x1, x2.T, precision=jax.lax.Precision.HIGHEST) / x1.shape[-1]
-    gap, near = rough_gaps(products, squares1, squares2, same)
-    return (refined(gap, near, x1, x2) if exact else gap), near
+    x1: Float[Array, "n d"], x2: Float[Array, "m d"], same: Bool[Array, ""] | bool
+) -> Float[Array, "n m"]:
+    """``1 - cos`` of all pairs, exactly."""
+    if len(x1) * len(x2) * x1.shape[-1] <= _SUBTRACTED:
+        return exact_gap(*jnp.broadcast_arrays(x1[:, None], x2[None]))
+    return refined(*rough_gaps(units(x1), units(x2), same), x1, x2)
+
+
+@jax.jit
+def _rough(
+    units1: Float[Array, "n d"], units2: Float[Array, "m d"], same: Bool[Array, ""] | bool
+) -> tuple[Float[Array, "n m"], Bool[Array, ""]]:
+    gap, near = rough_gaps(units1, units2, same)
+    return gap, jnp.any(near)
 
 
 _exact = jax.jit(exact_gap, inline=True)
+_units = jax.jit(units)
 
 
 @partial(jax.jit, inline=True)
@@ -236,12 +239,14 @@ def _kernels(
     ntk: Float[Array, "*pairs"],
     end1: Float[Array, "*first"],
     end2: Float[Array, "*second"],
-    *,
-    same: Bool[ArrayLike, ""] = False,
 ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
-    """NNGP and tangent kernel; symmetric to the last digit if inputs are the same."""
-    nngp = (1.0 - gap) * safe_sqrt(end1) * safe_sqrt(end2)
-    if gap.ndim < 2 or gap.shape[0] != gap.shape[1]:
-        return nngp, ntk
-    lower = same & jnp.tri(len(gap), k=-1, dtype=bool)
+    return (1.0 - gap) * safe_sqrt(end1) * safe_sqrt(end2), ntk
+
+
+@partial(jax.jit, inline=True)
+def _mirrored(
+    nngp: Float[Array, "n n"], ntk: Float[Array, "n n"]
+) -> tuple[Float[Array, "n n"], Float[Array, "n n"]]:
+    """Make kernels symmetric to the last digit."""
+    lower = jnp.tri(len(nngp), k=-1, dtype=bool)
     return jnp.where(lower, nngp.T, nngp), jnp.where(lower, ntk.T, ntk)

@@ -127,20 +127,21 @@ def through(
     def at(sides: tuple, where: slice | int) -> tuple:
         return tuple(side[where] for side in sides)
 
-    nothing = jnp.zeros_like(gap)
-    gap, ntk = _dense(table[0], gap, nothing, nothing, (at(enter, 0), at(leave, 0)))
-    start = 1
+    # Carrying what enters a Dense layer lets the compiler evaluate each activation once.
+    pair, start = (gap, jnp.zeros_like(gap)), 0
     for phi, count in runs:
 
         def block(pair: tuple[Array, Array], level: tuple, phi=phi) -> tuple:
             row, before, inside, after = level
-            gap, slope = phi.gap_map(pair[0], before, inside)
-            return _dense(row, gap, pair[1], slope, (inside, after)), None
+            gap, ntk = _dense(row, *pair, (before, inside))
+            gap, slope = phi.gap_map(gap, inside, after)
+            return (gap, ntk * slope), None
 
-        here, there = slice(start - 1, start + count - 1), slice(start, start + count)
-        rows = (table[there], at(leave, here), at(enter, there), at(leave, there))
-        (gap, ntk), _ = loop(block, (gap, ntk), rows)
+        here, there = slice(start, start + count), slice(start + 1, start + count + 1)
+        rows = (table[here], at(enter, here), at(leave, here), at(enter, there))
+        pair, _ = loop(block, pair, rows)
         start += count
+    gap, ntk = _dense(table[-1], *pair, (at(enter, -1), at(leave, -1)))
     if last is not None:
         gap, slope = last.gap_map(gap, at(leave, -1), at(ends, 0))
         ntk = ntk * slope
@@ -157,7 +158,6 @@ def _dense(
     row: Float[Numbers, "4"],
     gap: Array,
     ntk: Array,
-    slope: Array,
     variances: tuple[tuple[Array, Array], tuple[Array, Array]],
 ) -> tuple[Array, Array]:
     """Apply a Dense layer, given the variances of both inputs before and after it."""
@@ -170,4 +170,4 @@ def _dense(
     safe = jnp.where(new_scale > 0, new_scale, 1.0)
     new_gap = (apart / (safe + gain * scale + shift) + gain * scale * gap) / safe
     new_gap = jnp.where(new_scale > 0, new_gap, 1.0)
-    return new_gap, own * scale * (1.0 - gap) + own_shift + gain * (slope * ntk)
+    return new_gap, own * scale * (1.0 - gap) + own_shift + gain * ntk

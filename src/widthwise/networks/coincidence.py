@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from widthwise.numerics.gap import gap_of
 from widthwise.numerics.safe import safe_sqrt
 
 _NEAR = {"float64": 1e-5, "float32": 1e-3}
@@ -26,22 +25,26 @@ def exact_gap(x1: Float[Array, "*pairs d"], x2: Float[Array, "*pairs d"]) -> Flo
     return jnp.where(variable, jnp.clip(gap, 0.0, 2.0), 1.0)
 
 
+def units(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """Inputs of length one in the direction of each; zero stays zero."""
+    length = safe_sqrt(jnp.sum(x * x, axis=-1, keepdims=True))
+    return x / jnp.where(length > 0, length, 1.0)
+
+
 def rough_gaps(
-    products: Float[Array, "n m"],
-    squares1: Float[Array, " n"],
-    squares2: Float[Array, " m"],
-    same: Bool[Array, ""],
+    units1: Float[Array, "n d"], units2: Float[Array, "m d"], same: Bool[Array, ""] | bool
 ) -> tuple[Float[Array, "n m"], Bool[Array, "n m"]]:
     """Return ``1 - cos`` of all pairs from their products, and where that has cancelled.
 
     Parameters
     ----------
-    products, squares1, squares2
-        Scalar products, and those of each input with itself, on any common scale.
+    units1, units2
+        Inputs as `units`.
     same
         Whether both are the same inputs: then the diagonal is known to be zero.
     """
-    rough = gap_of(*jnp.broadcast_arrays(products, squares1[:, None], squares2[None, :]))
+    cosines = jnp.matmul(units1, units2.T, precision=jax.lax.Precision.HIGHEST)
+    rough = jnp.clip(1.0 - cosines, 0.0, 2.0)
     diagonal = same & jnp.eye(*rough.shape, dtype=bool)
     near = ~diagonal & (rough < _NEAR.get(str(rough.dtype), _NEAR["float32"]))
     return jnp.where(diagonal, 0.0, rough), near
