@@ -164,7 +164,7 @@ def assert_alike(a, b):
         for one, other in zip(a, b, strict=True):
             assert_alike(one, other)
     elif isinstance(a, nn.Layer | activations.Activation):
-        for field in fields(a):
+        for field in fields(a):  # pyright: ignore[reportArgumentType]
             if field.name not in ("name", "forms", "function"):
                 assert_alike(getattr(a, field.name), getattr(b, field.name))
         if isinstance(a, activations.Activation):
@@ -193,7 +193,7 @@ def check(kernel, entry, name, rows, columns):
 
 # Long to compile, with little that others lack: quadrature at two depths, the same mechanism again.
 LONG = [
-    *("fc_Gabor_d2", "fc_RectifiedMonomial_2_d2"),
+    *("fc_Gabor_d1", "fc_Gabor_d2", "fc_RectifiedMonomial_2_d2"),
     *("attention_ABS_Flatten", "attention_IDENTITY_GlobalAvgPool", "cnn_gelu_deep"),
 ]
 MARKED = [

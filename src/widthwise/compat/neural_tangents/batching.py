@@ -11,7 +11,7 @@ from widthwise.compat.neural_tangents.triple import KernelFn
 
 
 def batch(
-    kernel_fn: Callable[..., Any],
+    kernel_fn: Any,
     batch_size: int = 0,
     device_count: int = -1,
     store_on_device: bool = True,

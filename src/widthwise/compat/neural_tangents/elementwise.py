@@ -21,7 +21,7 @@ def _layer(phi: Activation) -> Triple:
     return triple(Single(_Elementwise(phi)))
 
 
-def _scaled(phi: Activation, gain: float, offset: float = 0.0) -> Activation:
+def _scaled(phi: Activation, gain: float | int, offset: float | int = 0.0) -> Activation:
     return (
         phi if (gain, offset) == (1, 0) else phi.affine(gain, offset, name=f"{gain:g} {phi.name}")
     )
@@ -39,13 +39,13 @@ def Abs(do_stabilize: bool = False) -> Triple:
     return _layer(activations.abs)
 
 
-def LeakyRelu(alpha: float, do_stabilize: bool = False) -> Triple:
+def LeakyRelu(alpha: float | int, do_stabilize: bool = False) -> Triple:
     """max(z, 0) + alpha min(z, 0); ``do_stabilize`` changes nothing."""
     del do_stabilize
     return _layer(activations.leaky_relu(float(alpha)))
 
 
-def ABRelu(a: float, b: float, do_stabilize: bool = False) -> Triple:
+def ABRelu(a: float | int, b: float | int, do_stabilize: bool = False) -> Triple:
     """The function a min(z, 0) + b max(z, 0); ``do_stabilize`` changes nothing.
 
     Raises
@@ -62,7 +62,7 @@ def ABRelu(a: float, b: float, do_stabilize: bool = False) -> Triple:
     return _layer(_scaled(steeper(activations.relu, -1.0), -a))
 
 
-def Erf(a: float = 1.0, b: float = 1.0, c: float = 0.0) -> Triple:
+def Erf(a: float | int = 1.0, b: float | int = 1.0, c: float | int = 0.0) -> Triple:
     """The function a erf(b z) + c."""
     return _layer(_scaled(steeper(activations.erf, b), float(a), float(c)))
 
@@ -77,29 +77,29 @@ def Gelu(approximate: bool = False) -> Triple:
     return _layer(activations.gelu_tanh if approximate else activations.gelu)
 
 
-def Sin(a: float = 1.0, b: float = 1.0, c: float = 0.0) -> Triple:
+def Sin(a: float | int = 1.0, b: float | int = 1.0, c: float | int = 0.0) -> Triple:
     """The function a sin(b z + c)."""
     sine = activations.sin if c == 0 else activations.shifted_sine(float(c))
     return _layer(_scaled(steeper(sine, b), float(a)))
 
 
-def Cos(a: float = 1.0, b: float = 1.0, c: float = 0.0) -> Triple:
+def Cos(a: float | int = 1.0, b: float | int = 1.0, c: float | int = 0.0) -> Triple:
     """The function a cos(b z + c)."""
     cosine = activations.cos if c == 0 else activations.shifted_sine(float(c) + math.pi / 2)
     return _layer(_scaled(steeper(cosine, b), float(a)))
 
 
-def Rbf(gamma: float = 1.0) -> Triple:
+def Rbf(gamma: float | int = 1.0) -> Triple:
     """sqrt(2) sin(sqrt(2 gamma) z + pi / 4), whose NNGP kernel is exp(-gamma |x - x'|^2 / d)."""
     return Sin(a=math.sqrt(2), b=math.sqrt(2 * gamma), c=math.pi / 4)
 
 
-def Exp(a: float = 1.0, b: float = 1.0) -> Triple:
+def Exp(a: float | int = 1.0, b: float | int = 1.0) -> Triple:
     """The function a exp(b z)."""
     return _layer(_scaled(steeper(activations.exp, b), float(a)))
 
 
-def Gaussian(a: float = 1.0, b: float = -1.0) -> Triple:
+def Gaussian(a: float | int = 1.0, b: float | int = -1.0) -> Triple:
     """The function a exp(b z^2), b < 0.
 
     Raises
@@ -122,7 +122,7 @@ def Monomial(degree: int) -> Triple:
     return Polynomial([0.0] * degree + [1.0])
 
 
-def Polynomial(coef: Sequence[float]) -> Triple:
+def Polynomial(coef: Sequence[float | int]) -> Triple:
     """coef[0] + coef[1] z + ..."""
     return _layer(activations.polynomial([float(c) for c in coef]))
 

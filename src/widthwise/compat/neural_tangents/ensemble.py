@@ -19,11 +19,11 @@ Kernels = dict[str, tuple[Any, Any, Any]]
 
 
 def gradient_descent_mse_ensemble(
-    kernel_fn: Callable[..., Any],
+    kernel_fn: Any,
     x_train: Shaped[ArrayLike, "..."],
     y_train: Real[ArrayLike, "..."],
-    learning_rate: float = 1.0,
-    diag_reg: float = 0.0,
+    learning_rate: float | int = 1.0,
+    diag_reg: float | int = 0.0,
     diag_reg_absolute_scale: bool = False,
     trace_axes: int | Sequence[int] = (-1,),
     **settings: Any,
@@ -105,7 +105,7 @@ def gradient_descent_mse_ensemble(
 def gp_inference(
     k_train_train: Any,
     y_train: Real[ArrayLike, "..."],
-    diag_reg: float = 0.0,
+    diag_reg: float | int = 0.0,
     diag_reg_absolute_scale: bool = False,
     trace_axes: int | Sequence[int] = (-1,),
 ) -> Callable[..., Any]:

@@ -11,6 +11,8 @@ from widthwise.compat.neural_tangents.blocks import Blocks
 from widthwise.dynamics.matrices import concrete
 from widthwise.networks import Features, Sequential
 
+AnyArray = Array | np.ndarray
+
 
 class Kernel(eqx.Module):
     """Kernels between two batches of inputs.
@@ -33,8 +35,8 @@ class Kernel(eqx.Module):
         Shapes of the outputs at both batches.
     """
 
-    nngp: Float[Array, "..."]
-    ntk: Float[Array, "..."]
+    nngp: Float[AnyArray, "..."]
+    ntk: Float[AnyArray, "..."]
     cov1: Float[Array, "..."]
     cov2: Float[Array, "..."] | None
     x1_is_x2: Bool[Array, ""]
@@ -89,7 +91,7 @@ def analytic(
     return tuple(found[name] for name in names)
 
 
-def zipped(k: Float[Array, "*lead_positions"], lead: int) -> Float[Array, "*lead_pairs"]:
+def zipped(k: Float[AnyArray, "..."], lead: int) -> Float[AnyArray, "..."]:
     """Bring axes (..., *P, *P') to pairs (..., P1, P1', P2, P2', ...).
 
     Parameters
@@ -103,7 +105,7 @@ def zipped(k: Float[Array, "*lead_positions"], lead: int) -> Float[Array, "*lead
     if axes < 2:
         return k
     order = [lead + axis + side * axes for axis in range(axes) for side in (0, 1)]
-    return jnp.transpose(k, (*range(lead), *order))
+    return k.transpose((*range(lead), *order))
 
 
 def _equal(x1: Array, x2: Array | None) -> bool:

@@ -8,7 +8,11 @@ from typing import Any
 
 from widthwise import networks as nn
 from widthwise.compat.neural_tangents import settings as given
-from widthwise.compat.neural_tangents.settings import AttentionMechanism, Padding
+from widthwise.compat.neural_tangents.settings import (
+    AttentionMechanism,
+    Padding,
+    PositionalEmbedding,
+)
 from widthwise.compat.neural_tangents.steps import Single
 from widthwise.compat.neural_tangents.triple import Triple, triple
 
@@ -56,7 +60,7 @@ def _convolution(make: Callable[..., nn.Layer]) -> Callable[..., Triple]:
             given.whole(out_chan),
             window,
             strides=given.sizes(strides),
-            padding=given.named(padding),
+            padding=given.named(f"padding of {name}", Padding, padding),
             **given.gains(W_std, b_std),
         )
         return triple(Single(made, given.form(name, parameterization, s)))
@@ -83,7 +87,7 @@ def GlobalSelfAttention(
     W_out_std: Any = 1.0,
     b_std: Any = None,
     attention_mechanism: str | AttentionMechanism = "SOFTMAX",
-    pos_emb_type: str | given.PositionalEmbedding = "NONE",
+    pos_emb_type: str | PositionalEmbedding = "NONE",
     **rest: Any,
 ) -> Triple:
     """Self-attention with linear scaling, :class:`widthwise.SelfAttention`.
@@ -96,11 +100,13 @@ def GlobalSelfAttention(
     name = "GlobalSelfAttention"
     embedding = "add positional embeddings to the inputs"
     given.axes(name, rest.pop("batch_axis", 0), rest.pop("channel_axis", -1))
+    pos_emb = given.named("pos_emb_type", PositionalEmbedding, pos_emb_type)
+    mechanism = given.named("attention_mechanism", AttentionMechanism, attention_mechanism)
     given.only(
         name,
         linear_scaling=(linear_scaling, True, "use linear scaling, where keys equal queries"),
         n_chan_val=(n_chan_val, n_chan_key, "give keys and values equally many channels"),
-        pos_emb_type=(given.named(pos_emb_type), "NONE", embedding),
+        pos_emb_type=(pos_emb, "NONE", embedding),
         val_pos_emb=(rest.pop("val_pos_emb", False), False, embedding),
     )
     known = {"pos_emb_p_norm", "pos_emb_decay_fn", "n_chan_pos_emb", "W_pos_emb_std"}
@@ -115,7 +121,7 @@ def GlobalSelfAttention(
         n_chan_out,
         n_heads,
         head_width=n_chan_key // n_heads,
-        mechanism=given.named(attention_mechanism).lower(),  # pyright: ignore[reportArgumentType]
+        mechanism=mechanism.lower(),  # pyright: ignore[reportArgumentType]
         key_std=given.number(W_key_std),
         query_std=given.number(W_query_std),
         value_std=given.number(W_value_std),

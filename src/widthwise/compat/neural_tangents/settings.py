@@ -80,9 +80,19 @@ def sizes(value: Sequence[int] | None, default: int = 1) -> int | tuple[int, ...
     return default if value is None else tuple(int(size) for size in value)
 
 
-def named(value: str | enum.Enum) -> str:
-    """Name of a member of an enumeration, or a name itself, in capitals."""
-    return str(value.value if isinstance(value, enum.Enum) else value).upper()
+def named(owner: str, kind: type[enum.Enum], value: str | enum.Enum) -> str:
+    """Name of a member of an enumeration, given as such or by its name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such member.
+    """
+    name = str(value.value if isinstance(value, enum.Enum) else value).upper()
+    members = [member.value for member in kind]
+    if name not in members:
+        raise ValueError(f"{owner} was given {value!r}: give one of {', '.join(members)}")
+    return name
 
 
 def only(owner: str, **settings: tuple[Any, Any, str]) -> None:

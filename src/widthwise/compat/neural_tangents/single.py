@@ -75,7 +75,7 @@ class Problem(eqx.Module):
 
     def run(self, flow: Callable[..., Any], t: Any, fx: tuple[Values, Values], test: Values) -> Any:
         """Solve from initial outputs, and give back what was asked for at the times ``t``."""
-        if fx == (None, None):
+        if fx[0] is None and fx[1] is None:
             raise ValueError("both initial outputs are None: give fx_train_0, fx_test_0 or both")
         if fx[1] is not None and test is None:
             raise ValueError("fx_test_0 was given without k_test_train: give the kernel too")
@@ -110,8 +110,8 @@ def times(t: Any) -> tuple[np.ndarray, tuple[int, ...]]:
 def gradient_descent_mse(
     k_train_train: Real[ArrayLike, "..."],
     y_train: Real[ArrayLike, "..."],
-    learning_rate: float = 1.0,
-    diag_reg: float = 0.0,
+    learning_rate: float | int = 1.0,
+    diag_reg: float | int = 0.0,
     diag_reg_absolute_scale: bool = False,
     trace_axes: Axes = (-1,),
 ) -> Callable[..., Any]:
@@ -159,8 +159,8 @@ def gradient_descent(
     loss: Callable[[Array, Array], Array],
     k_train_train: Real[ArrayLike, "..."],
     y_train: Real[ArrayLike, "..."],
-    learning_rate: float = 1.0,
-    momentum: float | None = None,
+    learning_rate: float | int = 1.0,
+    momentum: float | int | None = None,
     trace_axes: Axes = (-1,),
 ) -> Callable[..., Any]:
     """Train one network under any loss: :func:`widthwise.dynamics.loss_flow`.
@@ -215,8 +215,8 @@ def gradient_descent(
 def max_learning_rate(
     ntk_train_train: Real[ArrayLike, "..."],
     y_train_size: int | None = None,
-    momentum: float = 0.0,
-    eps: float = 1e-12,
+    momentum: float | int = 0.0,
+    eps: float | int = 1e-12,
 ) -> float:
     """Largest stable learning rate: :func:`widthwise.dynamics.max_learning_rate`.
 

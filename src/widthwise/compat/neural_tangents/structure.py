@@ -25,7 +25,7 @@ def AvgPool(
         If a setting is out of range, unknown, or not offered.
     """
     given.axes("AvgPool", batch_axis, channel_axis)
-    if given.named(padding) == "SAME":  # the only padding with edges
+    if given.named("padding of AvgPool", Padding, padding) == "SAME":  # the only padding with edges
         instead = "averages here divide by the size of the window: take padding 'VALID'"
         given.only("AvgPool", normalize_edges=(normalize_edges, False, instead))
     return _pool(nn.AvgPool, window_shape, strides, padding)
@@ -55,7 +55,7 @@ def _pool(
     strides: Sequence[int] | None,
     padding: str | Padding,
 ) -> Triple:
-    name = given.named(padding)
+    name = given.named(f"padding of {make.__name__}", Padding, padding)
     pooled = make(given.sizes(window), strides=given.sizes(strides), padding=name)  # pyright: ignore[reportArgumentType]
     return triple(Single(pooled))
 
@@ -81,7 +81,7 @@ def Flatten(batch_axis: int = 0, batch_axis_out: int = 0) -> Triple:
 
 def LayerNorm(
     axis: int | Sequence[int] = -1,
-    eps: float = 1e-12,
+    eps: float | int = 1e-12,
     batch_axis: int = 0,
     channel_axis: int = -1,
 ) -> Triple:
@@ -112,7 +112,7 @@ def LayerNorm(
     return triple(Single(nn.LayerNorm(positions=len(over) > 1, epsilon=eps)))
 
 
-def Dropout(rate: float, mode: str = "train") -> Triple:
+def Dropout(rate: float | int, mode: str = "train") -> Triple:
     """Keep every number with probability ``rate``; nothing is dropped with mode ``"test"``.
 
     Raises

@@ -127,8 +127,8 @@ class KernelFn:
 
     def __call__(
         self,
-        x1: Shaped[ArrayLike, "..."],
-        x2: Shaped[ArrayLike, "..."] | None = None,
+        x1: Any,
+        x2: Any = None,
         get: Get = None,
         **settings: Any,
     ) -> Any:

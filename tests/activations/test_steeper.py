@@ -1,0 +1,64 @@
+"""Rescaled inputs and shifted sines, against quadrature of the function itself."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from widthwise import activations
+
+K = (0.3, 0.8, 1.3)
+X, W = np.polynomial.hermite_e.hermegauss(80)
+W = W / W.sum()
+U = np.sqrt(K[1]) * X[:, None] + 0 * X
+V = K[0] / np.sqrt(K[1]) * X[:, None] + np.sqrt(K[2] - K[0] ** 2 / K[1]) * X
+
+CASES = {
+    "erf": (activations.steeper(activations.erf, 0.5), lambda z: activations.erf.function(0.5 * z)),
+    "gaussian": (activations.steeper(activations.gaussian, -0.7), lambda z: np.exp(-0.245 * z**2)),
+    "polynomial": (
+        activations.steeper(activations.polynomial([1, 2, 3]), -2.0),
+        lambda z: 1 - 4 * z + 12 * z**2,
+    ),
+    "sine": (activations.shifted_sine(0.4), lambda z: np.sin(z + 0.4)),
+    "steep sine": (
+        activations.steeper(activations.shifted_sine(0.4), -1.2),
+        lambda z: np.sin(0.4 - 1.2 * z),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_averages(name):
+    phi, f = CASES[name]
+    at = [np.asarray(f(jnp.asarray(z) if name == "erf" else z)) for z in (U, V)]
+    dual = W @ (at[0] * at[1]) @ W
+    np.testing.assert_allclose(phi.dual(*K), dual, rtol=1e-11)
+    step = 1e-4
+    slope = (phi.dual(K[0] + step, *K[1:]) - phi.dual(K[0] - step, *K[1:])) / (2 * step)
+    np.testing.assert_allclose(phi.dual_derivative(*K), slope, rtol=1e-6)
+    np.testing.assert_allclose(phi.second_moment(K[1]), phi.dual(K[1], K[1], K[1]), rtol=1e-12)
+    np.testing.assert_allclose(phi.mean(K[1]), W @ at[0][:, 0], rtol=1e-11, atol=1e-13)
+    order = 4
+    basis = [np.polynomial.hermite_e.hermeval(X, np.eye(order + 1)[k]) for k in range(order + 1)]
+    factorial = np.array([1, 1, 2, 6, 24])
+    series = np.array([W @ (b * at[0][:, 0]) for b in basis]) / np.sqrt(factorial)
+    np.testing.assert_allclose(phi.hermite(order, K[1]), series, atol=1e-11)
+
+
+def test_kinks_move():
+    hinge = activations.from_function(lambda z: jnp.maximum(z - 1, 0), name="hinge")
+    assert activations.steeper(hinge, -2.0).kinks == (-0.5,)
+
+
+def test_homogeneous_functions_keep_their_gap():
+    relu = activations.steeper(activations.relu, -3.0)
+    one = jnp.ones(1)
+    gap, slope = relu.gap_map(jnp.asarray([1e-12]), one, one)
+    plain = activations.relu.gap_map(jnp.asarray([1e-12]), one, one)
+    np.testing.assert_allclose(gap, plain[0], rtol=1e-14)
+    np.testing.assert_allclose(slope, 9 * plain[1], rtol=1e-14)
+
+
+def test_a_factor_of_zero_is_refused():
+    with pytest.raises(ValueError, match="not zero"):
+        activations.steeper(activations.erf, 0.0)
