@@ -1,6 +1,7 @@
 """Archived predictions through the archived interface, and what it refuses."""
 
 import json
+from collections import namedtuple
 from pathlib import Path
 
 import jax
@@ -36,6 +37,7 @@ def points(record):
     return normal(record["x_test"]["seed"], record["x_test"]["shape"])
 
 
+ensemble = nt.predict.gradient_descent_mse_ensemble
 START = (0.3 * normal(1502, (8, 2)), 0.3 * normal(1503, (3, 2)))
 ENSEMBLES = [name for name in RECORDS if name.startswith("predict_")]
 
@@ -92,6 +94,22 @@ def test_training_points_are_test_points_like_others():
             strict=True,
         ):
             np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_a_kernel_function_of_ones_own():
+    record = RECORDS["predict_gelu1_absreg"]
+    (x, y), ours = data(record), kernel_fn(record)
+    fields = namedtuple("Both", "ntk nngp")
+
+    def own(x1, x2, get, steps=1):
+        both = ours(x1, x2, ("nngp", "ntk"))
+        return getattr(both, get) if isinstance(get, str) else fields(both.ntk * steps, both.nngp)
+
+    for cov in (False, True):
+        expected = ensemble(ours, x, y)(1.0, points(record), None, cov)
+        found = ensemble(own, x, y, steps=1)(1.0, points(record), None, cov)
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def squared(f, y):
@@ -190,7 +208,6 @@ def test_a_process_with_the_tangent_kernel():
 
 NET = stax.serial(stax.Dense(8), stax.Erf(), stax.Dense(1))
 EYE, COLUMN = np.eye(3), np.ones((3, 1))
-ensemble = nt.predict.gradient_descent_mse_ensemble
 MISTAKES = {
     "apply_fn": (TypeError, "third function", lambda: ensemble(NET.apply_fn, EYE, COLUMN)),
     "triple": (TypeError, "third function", lambda: ensemble(NET, EYE, COLUMN)),

@@ -28,6 +28,7 @@ class NtkImplementation(enum.IntEnum):
     STRUCTURED_DERIVATIVES = 3
 
 
+INTERNAL = {"_j_rules", "_s_rules", "_fwd"}
 _METHODS = {0: "auto", 1: "jacobian", 2: "products", 3: "auto"}
 
 
@@ -202,5 +203,5 @@ def _check(vmap_axes: Any, internal: dict[str, Any]) -> None:
             f"vmap_axes={vmap_axes!r} is not offered: give None or 0, with examples along the "
             "first axis of inputs and outputs"
         )
-    if unknown := sorted(internal.keys() - {"_j_rules", "_s_rules", "_fwd"}):
+    if unknown := sorted(internal.keys() - INTERNAL):
         raise TypeError(f"there is no argument {', '.join(unknown)}")

@@ -71,7 +71,7 @@ def gradient_descent_mse_ensemble(
 
     def train(needed: tuple[str, ...]) -> dict[str, Array]:
         if rest := tuple(name for name in needed if name not in known):
-            known.update(zip(rest, kernel_fn(x_train, None, rest, **settings), strict=True))
+            known.update(_kernels(kernel_fn, x_train, None, rest, settings))
         return known
 
     def predict_fn(
@@ -90,7 +90,7 @@ def gradient_descent_mse_ensemble(
         k_cross: dict[str, Any] = dict.fromkeys(needed)
         k_test = None
         if x_test is not None:
-            k_cross = dict(zip(needed, kernel_fn(x_test, x_train, needed, **both), strict=True))
+            k_cross = _kernels(kernel_fn, x_test, x_train, needed, both)
             k_test = kernel_fn(x_test, None, "nngp", **both) if compute_cov else None
         kernels = {name: (k_train[name], k_cross[name], k_test) for name in needed}
 
@@ -226,6 +226,20 @@ class Ensembles:
             for name, k in zip(names, rest, strict=True)
         )
         return KernelMatrices(first, *others)
+
+
+def _kernels(
+    kernel_fn: Callable[..., Any],
+    x1: Any,
+    x2: Any,
+    names: tuple[str, ...],
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """Compute kernels by a function that may be anyone's: one is asked for as a string."""
+    if len(names) == 1:
+        return {names[0]: kernel_fn(x1, x2, names[0], **settings)}
+    found = kernel_fn(x1, x2, names, **settings)
+    return {name: getattr(found, name) for name in names}
 
 
 def _part(name: str, kernels: Any, kind: str) -> Any:

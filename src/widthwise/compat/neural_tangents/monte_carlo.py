@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Shaped
 
-from widthwise.compat.neural_tangents.empirical import OneExample
+from widthwise.compat.neural_tangents.empirical import INTERNAL, OneExample
 from widthwise.compat.neural_tangents.get import Get, answered
 from widthwise.compat.neural_tangents.settings import only
 from widthwise.compat.neural_tangents.triple import ApplyFn, InitFn, typed_key
@@ -36,7 +36,9 @@ def monte_carlo_kernel_fn(
     store_on_device: bool = True,
     trace_axes: int | Sequence[int] = (-1,),
     diagonal_axes: int | Sequence[int] = (),
-    **settings: Any,
+    vmap_axes: Any = None,
+    implementation: int = 0,
+    **internal: Any,
 ) -> Callable[..., Any]:
     """Make a function that averages the kernels of many finite networks.
 
@@ -54,8 +56,8 @@ def monte_carlo_kernel_fn(
         Not needed: networks are drawn one by one, in constant memory.
     trace_axes, diagonal_axes
         Kernels are averaged over the outputs, the only axis of the outputs of one example.
-    settings
-        ``vmap_axes``, ``implementation`` and internals of the archived library, not needed.
+    vmap_axes, implementation, internal
+        Not needed: examples are taken one by one, in the cheapest way.
 
     Returns
     -------
@@ -68,9 +70,8 @@ def monte_carlo_kernel_fn(
     ValueError
         If there are fewer than 2 samples.
     """
-    del batch_size, device_count, store_on_device
-    known = {"vmap_axes", "implementation", "_j_rules", "_s_rules", "_fwd"}
-    if unknown := sorted(settings.keys() - known):
+    del batch_size, device_count, store_on_device, vmap_axes, implementation
+    if unknown := sorted(internal.keys() - INTERNAL):
         raise TypeError(f"monte_carlo_kernel_fn has no argument {', '.join(unknown)}")
     instead = "average empirical_kernel_fn(apply_fn, trace_axes, diagonal_axes) over draws"
     only(
