@@ -1,4 +1,4 @@
-"""Every public name of neural-tangents 0.6.5 is offered or says what to use; all are on the page."""
+"""Every public name of neural-tangents 0.6.5 is offered or says what to use, all on the page."""
 
 import inspect
 from pathlib import Path
