@@ -50,13 +50,16 @@ def test_kinks_move():
     assert activations.steeper(hinge, -2.0).kinks == (-0.5,)
 
 
-def test_homogeneous_functions_keep_their_gap():
-    relu = activations.steeper(activations.relu, -3.0)
-    one = jnp.ones(1)
-    gap, slope = relu.gap_map(jnp.asarray([1e-12]), one, one)
-    plain = activations.relu.gap_map(jnp.asarray([1e-12]), one, one)
-    np.testing.assert_allclose(gap, plain[0], rtol=1e-14)
-    np.testing.assert_allclose(slope, 9 * plain[1], rtol=1e-14)
+def test_gaps():
+    gap, variances = jnp.asarray([1e-12, 0.4, 1.7]), (jnp.asarray([0.8]), jnp.asarray([1.3]))
+    for phi in (activations.relu, activations.erf):
+        plain, scaled = phi, activations.steeper(phi, -3.0)
+        around = tuple(9 * q for q in variances)
+        moments = tuple(map(plain.second_moment, around))
+        expected = plain.gap_map(gap, around, moments)
+        found = scaled.gap_map(gap, variances, moments)
+        np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
+        np.testing.assert_allclose(found[1], 9 * expected[1], rtol=1e-12)
 
 
 def test_a_factor_of_zero_is_refused():

@@ -69,9 +69,9 @@ def _forms(forms: ClosedForms, c: float) -> ClosedForms:
         assert coefficients is not None
         return coefficients(order, square * q) * np.sign(c) ** np.arange(order + 1)
 
-    def homogeneous_gap(u: Array) -> tuple[Array, Array]:
+    def gap_map(u: Array, k11: Array, k22: Array, scale: Array) -> tuple[Array, Array]:
         assert gap is not None
-        after, slopes = gap(u)
+        after, slopes = gap(u, square * k11, square * k22, scale)
         return after, square * slopes
 
     return ClosedForms(
@@ -80,5 +80,5 @@ def _forms(forms: ClosedForms, c: float) -> ClosedForms:
         dual=lambda k12, k11, k22: forms.dual(square * k12, square * k11, square * k22),
         dual_derivative=None if slope is None else dual_derivative,
         hermite=None if coefficients is None else hermite,
-        gap=None if gap is None else homogeneous_gap,
+        gap=None if gap is None else gap_map,
     )
