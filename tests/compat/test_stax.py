@@ -58,11 +58,21 @@ def test_kernels_of_outputs_with_positions_have_axes_in_pairs():
     theirs = kernel_fn(x, None, "ntk")  # (n, m, height, height', width, width')
     np.testing.assert_array_equal(theirs, np.transpose(ours, (0, 1, 2, 4, 3, 5)))
     assert kernel_fn(x, None, "cov1").shape == (3, 3, 3, 2, 2)
-    # in blocks that do not divide the inputs, in the host's memory too
+
+
+def test_blocks():
+    kernel_fn = stax.serial(stax.Dense(2), stax.Dropout(0.5), stax.Dense(1)).kernel_fn
+    whole = kernel_fn(X1)
     for stored in (True, False):
-        blocks = nt.batch(kernel_fn, 2, store_on_device=stored)
-        np.testing.assert_allclose(blocks(x, None, "ntk"), theirs, rtol=1e-12, atol=1e-14)
-    assert isinstance(nt.batch(kernel_fn, 2, store_on_device=False)(x, None, "ntk"), np.ndarray)
+        blocks = nt.batch(kernel_fn, 2, store_on_device=stored)(X1)
+        np.testing.assert_allclose(blocks.ntk, whole.ntk, rtol=1e-12)
+        np.testing.assert_allclose(blocks.cov1, whole.cov1, rtol=1e-12)
+        assert isinstance(blocks.ntk, jax.Array if stored else np.ndarray)
+    # any function of two batches, and blocks that do not divide them
+    products = nt.batch(lambda a, b, power: (a @ (a if b is None else b).T) ** power, 3)
+    np.testing.assert_allclose(products(X1, None, 2), (X1 @ X1.T) ** 2, rtol=1e-12)
+    np.testing.assert_allclose(products(X1, X2, power=1), X1 @ X2.T, rtol=1e-12)
+    assert nt.batch(kernel_fn)(X1, None, "ntk").shape == (4, 4)
 
 
 def test_branches():
