@@ -53,8 +53,8 @@ def test_gaps():
     gap, variances = jnp.asarray([1e-12, 0.4, 1.7]), (jnp.asarray([0.8]), jnp.asarray([1.3]))
     for phi in (activations.relu, activations.erf):
         plain, scaled = phi, activations.steeper(phi, -3.0)
-        around = tuple(9 * q for q in variances)
-        moments = tuple(map(plain.second_moment, around))
+        around = (9 * variances[0], 9 * variances[1])
+        moments = (plain.second_moment(around[0]), plain.second_moment(around[1]))
         expected = plain.gap_map(gap, around, moments)
         found = scaled.gap_map(gap, variances, moments)
         np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
