@@ -1,5 +1,6 @@
 from . import activations as activations
 from . import circuits as circuits
+from . import compat as compat
 from . import data as data
 from . import dynamics as dynamics
 from . import ensembles as ensembles

@@ -4,9 +4,9 @@ The values of tanh and of rectified monomials come from quadrature and from the 
 of Cho & Saul (2009) instead, since that library's are inexact and NaN.
 """
 
-import itertools
 import json
 import math
+from dataclasses import fields
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -15,55 +15,56 @@ import pytest
 
 from widthwise import activations
 from widthwise import networks as nn
+from widthwise.compat.neural_tangents import stax
 
 ENTRIES = json.loads((Path(__file__).parent / "values" / "kernels.json").read_text())
-STD = {"weight_std": "W_std", "bias_std": "b_std"}
 
 
-def scaled(name, f):
-    return activations.from_function(f, name=name)
+def scaled(phi, gain, offset=0.0):
+    return phi.affine(gain, offset, name="scaled")
+
+
+def sine(a, b, c):
+    return scaled(activations.steeper(activations.shifted_sine(c), b), a)
 
 
 ACTIVATIONS = {
     "Relu": lambda: activations.relu,
     "Gelu": lambda: activations.gelu,
     "Abs": lambda: activations.abs,
-    "Tanh": activations.tanh,
+    "Tanh": lambda: activations.tanh(1.0),
     "Sign": lambda: activations.sign,
     "LeakyRelu": lambda alpha: activations.leaky_relu(alpha),
-    "ABRelu": lambda a, b: activations.leaky_relu(a / b).affine(b, 0.0, name="two slopes"),
-    "Erf": lambda a=1.0, c=0.0, **_: activations.erf.affine(a, c, name="erf"),
-    "Sin": lambda a=1.0, b=1.0, c=0.0: (
-        activations.sin
+    "ABRelu": lambda a, b: scaled(activations.leaky_relu(a / b), b),
+    "Erf": lambda a=1.0, b=1.0, c=0.0: (
+        activations.erf
         if (a, b, c) == (1, 1, 0)
-        else scaled("sin", lambda z: a * jnp.sin(b * z + c))
+        else scaled(activations.steeper(activations.erf, b), a, c)
     ),
+    "Sin": lambda a=1.0, b=1.0, c=0.0: activations.sin if (a, b, c) == (1, 1, 0) else sine(a, b, c),
     "Cos": lambda **_: activations.cos,
-    "Sigmoid_like": lambda: activations.erf.affine(0.5, 0.5, name="sigmoid"),
-    "Rbf": lambda gamma: scaled(
-        "rbf", lambda z: math.sqrt(2) * jnp.sin(math.sqrt(2 * gamma) * z + math.pi / 4)
+    "Sigmoid_like": lambda: scaled(
+        activations.steeper(activations.erf, 1 / 2.4020563531719796), 0.5, 0.5
     ),
-    "Exp": lambda a, **_: activations.exp.affine(a, 0.0, name="exp"),
-    "Gaussian": lambda **_: activations.gaussian,
-    "Gabor": lambda: scaled("gabor", lambda z: jnp.exp(-(z**2)) * jnp.sin(z)),
+    "Rbf": lambda gamma: sine(math.sqrt(2), math.sqrt(2 * gamma), math.pi / 4),
+    "Exp": lambda a, b: scaled(activations.steeper(activations.exp, b), a),
+    "Gaussian": lambda a, b: scaled(
+        activations.steeper(activations.gaussian, math.sqrt(-2 * b)), a
+    ),
+    "Gabor": lambda: activations.from_function(
+        lambda z: jnp.exp(-(z**2)) * jnp.sin(z), name="gabor"
+    ),
     "Monomial": lambda degree: activations.polynomial([0] * degree + [1]),
-    "RectifiedMonomial": lambda degree: scaled("rectified", lambda z: jnp.maximum(z, 0) ** degree),
+    "RectifiedMonomial": lambda degree: activations.from_function(
+        lambda z: jnp.maximum(z, 0) ** degree, name="rectified"
+    ),
     "Polynomial": lambda coef: activations.polynomial(coef),
 }
 
 
-# phi(b z) is phi after a Dense layer with b times the gains.
-STEEPNESS = {
-    "Erf": lambda layer: layer.get("b", 1.0),
-    "Exp": lambda layer: layer["b"],
-    "Gaussian": lambda layer: math.sqrt(-2 * layer["b"]),
-    "Sigmoid_like": lambda _: 1 / 2.4020563531719796,
-}
-
-
-def gains(layer, factor=1.0):
-    bias = None if layer["b_std"] is None else factor * layer["b_std"]
-    return {"weight_std": factor * layer["W_std"], "bias_std": bias, "bias": bias is not None}
+def gains(layer):
+    bias = layer["b_std"]
+    return {"weight_std": layer["W_std"], "bias_std": bias, "bias": bias is not None}
 
 
 def conv(make, layer):
@@ -80,7 +81,9 @@ def pool(make, layer):
 def attention(layer):
     stds = {f"{part}_std": layer[f"W_{part}_std"] for part in ("key", "query", "value", "out")}
     mechanism = layer["attention_mechanism"].lower()
-    return nn.SelfAttention(1, 1, mechanism=mechanism, bias_std=layer["b_std"], **stds)
+    return nn.SelfAttention(
+        1, 1, head_width=1, mechanism=mechanism, bias_std=layer["b_std"], **stds
+    )
 
 
 def parallel(join):
@@ -88,7 +91,7 @@ def parallel(join):
 
 
 LAYERS = {
-    "Dense": lambda layer: nn.Dense(layer["width"], **gains(layer, layer.get("factor", 1.0))),
+    "Dense": lambda layer: nn.Dense(layer["width"], **gains(layer)),
     "Conv": lambda layer: conv(nn.Conv, layer),
     "ConvLocal": lambda layer: conv(nn.ConvLocal, layer),
     "ConvTranspose": lambda layer: conv(nn.ConvTranspose, layer),
@@ -106,15 +109,70 @@ LAYERS = {
 
 
 def serial(layers, **options):
-    made = []
-    for layer, after in itertools.zip_longest(layers, layers[1:], fillvalue={"op": ""}):
-        factor = STEEPNESS[after["op"]](after) if after["op"] in STEEPNESS else 1.0
-        if layer["op"] in LAYERS:
-            made.append(LAYERS[layer["op"]](layer | {"factor": factor}))
-        else:
-            rest = {name: value for name, value in layer.items() if name != "op"}
-            made.append(nn.Elementwise(ACTIVATIONS[layer["op"]](**rest)))
-    return nn.Sequential(*made, **options)
+    return nn.Sequential(*map(made, layers), **options)
+
+
+def made(layer):
+    if layer["op"] in LAYERS:
+        return LAYERS[layer["op"]](layer)
+    rest = {name: value for name, value in layer.items() if name != "op"}
+    return nn.Elementwise(ACTIVATIONS[layer["op"]](**rest))
+
+
+def archived_serial(layers, form):
+    return stax.serial(*(archived(layer, form) for layer in layers))
+
+
+def archived_parallel(branches, form, join):
+    sides = [archived_serial(branch, form) for branch in branches]
+    return stax.serial(stax.FanOut(len(sides)), stax.parallel(*sides), join())
+
+
+def archived(layer, form):
+    """A layer of the file, written for the archived library."""
+    rest = dict(layer)
+    op, weights = rest.pop("op"), {"parameterization": form}
+    if op == "Dense":
+        return stax.Dense(rest.pop("width"), **rest, **weights)
+    if op.startswith("Conv"):
+        return getattr(stax, op)(rest.pop("width"), rest.pop("filter"), **rest, **weights)
+    if op in ("AvgPool", "SumPool"):
+        return getattr(stax, op)(rest.pop("window"), **rest)
+    if op == "Dropout":
+        return stax.Dropout(rest["keep_rate"])
+    if op == "GlobalSelfAttention":
+        return stax.GlobalSelfAttention(1, 1, 1, 1, **rest)
+    if op == "Residual":
+        return archived_parallel([rest["branch"], []], form, stax.FanInSum)
+    if op.startswith("Parallel"):
+        join = stax.FanInSum if op == "ParallelSum" else stax.FanInProd
+        return archived_parallel(rest["branches"], form, join)
+    if op == "Tanh":
+        return stax.ElementwiseNumerical(activations.tanh(), deg=25)
+    return getattr(stax, op)(**rest)
+
+
+def archived_network(entry):
+    return archived_serial(entry["layers"], entry["parameterization"])
+
+
+def assert_alike(a, b):
+    """Equal dataclasses, but for names of functions; functions equal in value."""
+    assert type(a) is type(b)
+    if isinstance(a, tuple):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            assert_alike(one, other)
+    elif isinstance(a, nn.Layer | activations.Activation):
+        for field in fields(a):  # pyright: ignore[reportArgumentType]
+            if field.name not in ("name", "forms", "function"):
+                assert_alike(getattr(a, field.name), getattr(b, field.name))
+        if isinstance(a, activations.Activation):
+            z = jnp.linspace(-3, 3, 12)
+            np.testing.assert_allclose(a(z), b(z), rtol=1e-13, atol=1e-13)
+            assert (a.forms is None) == (b.forms is None)
+    else:
+        assert a == b
 
 
 def data(entry):
@@ -135,7 +193,7 @@ def check(kernel, entry, name, rows, columns):
 
 # Long to compile, with little that others lack: quadrature at two depths, the same mechanism again.
 LONG = [
-    *("fc_Gabor_d2", "fc_RectifiedMonomial_2_d2", "fc_Rbf_0.5_d2", "fc_Sin_1.3_0.7_0.4_d2"),
+    *("fc_Gabor_d1", "fc_Gabor_d2", "fc_RectifiedMonomial_2_d2"),
     *("attention_ABS_Flatten", "attention_IDENTITY_GlobalAvgPool", "cnn_gelu_deep"),
 ]
 MARKED = [
@@ -144,15 +202,40 @@ MARKED = [
 ]
 
 
+def network(entry):
+    form = nn.NTK() if entry["parameterization"] == "ntk" else nn.Standard()
+    return serial(entry["layers"], parametrization=form)
+
+
+def joined(entry):
+    return np.concatenate([data(entry["x1"]), data(entry["x2"])])
+
+
+def check_joint(kernel, entry):
+    first, second = slice(entry["x1"]["shape"][0]), slice(entry["x1"]["shape"][0], None)
+    check(kernel, entry, "x1x2", first, second)
+    check(kernel, entry, "x1x1", first, first)
+
+
 @pytest.mark.parametrize("entry", MARKED)
 def test_entry(entry):
-    form = nn.NTK() if entry["parameterization"] == "ntk" else nn.Standard()
-    net = serial(entry["layers"], parametrization=form)
-    x1, x2 = data(entry["x1"]), data(entry["x2"])
-    joint = net.kernel(np.concatenate([x1, x2]))
-    first, second = slice(len(x1)), slice(len(x1), None)
-    check(joint, entry, "x1x2", first, second)
-    check(joint, entry, "x1x1", first, first)
+    net = network(entry)
+    check_joint(net.kernel(joined(entry)), entry)
+    # Written for the archived library, it is the same network (and so are its compiled programs).
+    kernel_fn = archived_network(entry).kernel_fn
+    assert_alike(kernel_fn.layer, net)
+    if kernel_fn.layer == net:
+        check_joint(kernel_fn(joined(entry), None, ("nngp", "ntk")), entry)
+
+
+OWN = ("ABRelu", "Erf_", "Sin_1", "Sigmoid", "Rbf", "Exp", "Gaussian", "Gabor", "Rectified")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [e["name"] for e in ENTRIES if any(o in e["name"] for o in OWN)])
+def test_activation_of_its_own_through_the_archived_interface(name):
+    (entry,) = (entry for entry in ENTRIES if entry["name"] == name)
+    check_joint(archived_network(entry).kernel_fn(joined(entry)), entry)
 
 
 @pytest.mark.parametrize("name", ["conv1d", "cnn_flatten"])

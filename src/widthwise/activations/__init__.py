@@ -21,6 +21,7 @@ from widthwise.activations.standard import leaky_relu as leaky_relu
 from widthwise.activations.standard import polynomial as polynomial
 from widthwise.activations.standard import relu as relu
 from widthwise.activations.standard import relu6 as relu6
+from widthwise.activations.standard import shifted_sine as shifted_sine
 from widthwise.activations.standard import sigmoid as sigmoid
 from widthwise.activations.standard import sign as sign
 from widthwise.activations.standard import silu as silu
@@ -29,6 +30,7 @@ from widthwise.activations.standard import softplus as softplus
 from widthwise.activations.standard import softsign as softsign
 from widthwise.activations.standard import step as step
 from widthwise.activations.standard import tanh as tanh
+from widthwise.activations.steeper import steeper as steeper
 from widthwise.activations.verdict import Verdict as Verdict
 from widthwise.activations.verdict import judge as judge
 from widthwise.activations.verdict import layers_to_independence as layers_to_independence

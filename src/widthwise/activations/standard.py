@@ -76,6 +76,16 @@ def leaky_relu(slope: float | int = 0.01) -> Activation:
 
 
 @cache
+def shifted_sine(phase: float | int) -> Activation:
+    """``sin(z + phase)``."""
+    return Activation(
+        f"sin(z + {phase:g})",
+        lambda z: jnp.sin(z + phase),
+        forms=exponential.shifted_sine(float(phase)),
+    )
+
+
+@cache
 def tanh(c: float | int = 1.0) -> Activation:
     """``tanh(c z)``.
 
