@@ -22,7 +22,7 @@ from itertools import combinations_with_replacement, groupby, product
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, DTypeLike, Float
 
 from widthwise.activations import Activation
 from widthwise.networks.coincidence import exact_gap, refined, rough_gaps
@@ -34,7 +34,7 @@ from widthwise.networks.place import Features, Place
 from widthwise.numerics.safe import safe_sqrt
 
 _SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
-_TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
+TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
 
 
 @dataclass(frozen=True)
@@ -97,18 +97,42 @@ def chain_kernel(
     """
     other, same = (x1, jnp.asarray(True)) if x2 is None else (x2, jnp.asarray(False))
     if diagonal:
-        return _diagonal(chain.runs, chain.last, _table(chain, x1), x1, other)
+        return _diagonal(chain.runs, chain.last, _table(chain, x1.dtype), x1, other)
     whole = partial(_tile, chain.runs, chain.last)
-    table = _table(chain, x1)
+    table = _table(chain, x1.dtype)
     try:
         known1, known2, numbers = (np.asarray(a) for a in (x1, other, table))
     except jax.errors.TracerArrayConversionError:
         known1 = known2 = numbers = None
-    if known1 is None or known2 is None or max(len(known1), len(known2)) <= _TILE:
+    if known1 is None or known2 is None or max(len(known1), len(known2)) <= TILE:
         *kernels, _ = whole(table, x1, other, same)
         nngp, ntk = (_mirrored(k) if x2 is None else k for k in kernels)
         return nngp, ntk
-    return _in_tiles(partial(whole, numbers), known1, known2, x2 is None)
+    return _in_tiles(partial(_host_tile, partial(whole, numbers)), known1, known2, x2 is None)
+
+
+def chain_tile(chain: DenseChain, dtype: DTypeLike) -> Callable[..., tuple[Array, Array]]:
+    """Return the map of two sets of inputs, and whether they are the same, to both kernels.
+
+    It can be traced by JAX, with any numbers of inputs.
+    """
+    table = np.asarray(_table(chain, dtype))
+
+    def tile(x1: Array, x2: Array, same: Bool[Array, ""]) -> tuple[Array, Array]:
+        nngp, ntk, _ = _tile(chain.runs, chain.last, table, x1, x2, same)
+        return nngp, ntk
+
+    return tile
+
+
+def host_tile(chain: DenseChain, dtype: DTypeLike) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Return the same map for at most ``TILE`` inputs each, from and to NumPy arrays.
+
+    One compiled program serves all numbers of inputs; kernels of the same inputs are symmetric to
+    the last digit.
+    """
+    numbers = np.asarray(_table(chain, dtype))
+    return partial(_host_tile, partial(_tile, chain.runs, chain.last, numbers))
 
 
 def _mirrored(k: Float[Array, "n n"]) -> Float[Array, "n n"]:
@@ -116,8 +140,23 @@ def _mirrored(k: Float[Array, "n n"]) -> Float[Array, "n n"]:
     return jnp.where(jnp.tri(len(k), dtype=bool), k.T, k)
 
 
+def _host_tile(
+    tile: Callable[..., tuple[Array, Array, Array]], x1: np.ndarray, x2: np.ndarray, same: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    given = (_padded(x1), _padded(x2), np.asarray(same))
+    *values, near = tile(*given, exact=False)
+    if near:  # seldom, and then all of the tile once more
+        *values, _ = tile(*given)
+    nngp, ntk = (np.asarray(value)[: len(x1), : len(x2)] for value in values)
+    return (_symmetric(nngp), _symmetric(ntk)) if same else (nngp, ntk)
+
+
+def _symmetric(block: np.ndarray) -> np.ndarray:
+    return np.triu(block) + np.triu(block, 1).T
+
+
 def _in_tiles(
-    tile: Callable[..., tuple[Array, Array, Array]],
+    tile: Callable[..., tuple[np.ndarray, np.ndarray]],
     x1: np.ndarray,
     x2: np.ndarray,
     symmetric: bool,
@@ -128,14 +167,8 @@ def _in_tiles(
 
     def one(where: tuple[slice, slice]) -> None:
         a, b = where
-        given = (_padded(x1[a]), _padded(x2[b]), np.asarray(symmetric and a == b))
-        *values, near = tile(*given, exact=False)
-        if near:  # seldom, and then all of the tile once more
-            *values, _ = tile(*given)
-        for whole, part in zip(found, values, strict=True):
-            block = np.asarray(part)[: a.stop - a.start, : b.stop - b.start]
-            if symmetric and a == b:
-                block = np.triu(block) + np.triu(block, 1).T
+        blocks = tile(x1[a], x2[b], symmetric and a == b)
+        for whole, block in zip(found, blocks, strict=True):
             whole[a, b] = block
             if symmetric and a != b:
                 whole[b, a] = block.T
@@ -148,15 +181,15 @@ def _in_tiles(
 
 
 def _tiles(count: int) -> list[slice]:
-    return [slice(start, min(start + _TILE, count)) for start in range(0, count, _TILE)]
+    return [slice(start, min(start + TILE, count)) for start in range(0, count, TILE)]
 
 
 def _padded(x: np.ndarray) -> np.ndarray:
-    return x if len(x) == _TILE else np.pad(x, ((0, _TILE - len(x)), (0, 0)))
+    return x if len(x) == TILE else np.pad(x, ((0, TILE - len(x)), (0, 0)))
 
 
-def _table(chain: DenseChain, x: Array) -> Float[Array, "layers 4"]:
-    return jnp.asarray([list(gains) for gains in chain.gains], x.dtype)
+def _table(chain: DenseChain, dtype: DTypeLike) -> Float[Array, "layers 4"]:
+    return jnp.asarray([list(gains) for gains in chain.gains], dtype)
 
 
 @partial(jax.jit, static_argnums=(0, 1), static_argnames="exact")
