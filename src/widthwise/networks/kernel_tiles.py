@@ -4,14 +4,21 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 _LANES = 8  # sums side by side, at least: for equal shares of work, and the same order of summation
 
 TileProgram = Callable[[np.ndarray, np.ndarray, bool], np.ndarray]
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Look for the libraries of linear algebra once: that takes as long as a small product."""
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +91,7 @@ class KernelTiles:
         cores = len(os.sched_getaffinity(0))
         rows = -(-len(self.x1) // self.size)
         lanes = min(rows, max(_LANES, cores))
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+        with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
             yield from pool.map(work, (range(start, rows, lanes) for start in range(lanes)))
 
     def _pairs(self, rows: range) -> Iterator[tuple[tuple[int, int], tuple[slice, slice]]]:

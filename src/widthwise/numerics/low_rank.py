@@ -8,7 +8,7 @@ and thinned by rejection, which leaves the law of the columns as if drawn one by
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.linalg as sl
@@ -18,6 +18,7 @@ _BLOCK = 128  # columns drawn at a time
 _EXHAUSTED = 1e-6  # part of the trace below which entries in float32 say nothing more
 
 
+@runtime_checkable
 class Entries(Protocol):
     """A symmetric matrix whose entries can be asked for."""
 
