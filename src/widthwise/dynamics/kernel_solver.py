@@ -166,7 +166,8 @@ def solve_iteratively(
     checkpoint = None if folder is None else Checkpoint(folder, _problem(kernel, ridge, y, solver))
     kept = None if checkpoint is None else checkpoint.read_progress()
     low_rank = _preconditioner(kernel, solver.columns(len(y)), solver.seed, checkpoint)
-    precondition = shifted_inverse(low_rank.factor, ridge)
+    # What the factor misses acts like a ridge of its mean: that saves the first iterations.
+    precondition = shifted_inverse(low_rank.factor, ridge + low_rank.left * kernel.trace() / len(y))
     at = first_iterate(y.copy(), precondition) if kept is None else kept.iterate
     residuals = [_relative(at.residual, y)] if kept is None else kept.residuals
     before = 0.0 if kept is None else kept.seconds
