@@ -140,7 +140,7 @@ def test_refusals(monkeypatch):
             fit(**given)
     for wrong in ({"tolerance": 0.0}, {"rank": 0}, {"max_iterations": 0}, {"memory": "all"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            Solver(**wrong)
+            Solver(**wrong)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="targets were numbers"):
         fit().classify(NEW)
     # a kernel that is none: its diagonal is right, the rest much too large

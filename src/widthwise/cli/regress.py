@@ -76,7 +76,13 @@ def regress(
     scales = nn.NTK(weight_std=2**0.5, bias_std=0.1)
     net = nn.Sequential(*hidden, nn.Dense(1), parametrization=scales)
     (images, labels), (new, answers) = _read(data, train, test)
-    solver = Solver(method=method, tolerance=tolerance, rank=rank, memory=memory)
+    solver = Solver(
+        method=method,
+        tolerance=tolerance,
+        rank=rank,
+        memory=memory,
+        progress=False if json else None,
+    )
     found = kernel_regression(
         net,
         np.asarray(as_unit_inputs(images), np.float32),
@@ -85,7 +91,6 @@ def regress(
         ridge=ridge,
         solver=solver,
         checkpoint=checkpoint,
-        progress=False if json else None,
     )
     accuracy = found.accuracy(np.asarray(as_unit_inputs(new), np.float32), answers)
     result = {

@@ -96,7 +96,6 @@ def kernel_regression(
     ridge: float,
     solver: Solver = Solver(),  # noqa: B008
     checkpoint: str | Path | None = None,
-    progress: bool | None = None,
 ) -> KernelRegression:
     """Fit targets with one of the kernels of an infinitely wide network.
 
@@ -119,8 +118,6 @@ def kernel_regression(
     checkpoint
         Folder in which an iterative solve keeps where it stands after each iteration. The same
         call goes on from there, with the numbers of a call that was not interrupted.
-    progress
-        Whether to draw a bar; by default where standard error is a terminal.
 
     Returns
     -------
@@ -156,12 +153,10 @@ def kernel_regression(
     absolute = float(ridge) * kernel.trace() / points
     require_finite("the diagonal of the kernel", absolute)
     if solver.is_direct(points):
-        solved = solve_directly(kernel, absolute, targets, solver)
+        solved = solve_directly(kernel, absolute, targets, solver=solver)
     else:
         folder = None if checkpoint is None else Path(checkpoint)
-        solved = solve_iteratively(
-            kernel, absolute, targets, solver, folder=folder, progress=progress
-        )
+        solved = solve_iteratively(kernel, absolute, targets, solver=solver, folder=folder)
     return KernelRegression(
         kernel=kernel,
         weights=solved.weights,

@@ -55,6 +55,8 @@ class Solver:
         ``"raise"``, or ``"return"`` what there is, marked as not converged.
     seed
         Of the columns drawn for the preconditioner.
+    progress
+        Whether to draw a bar; by default where standard error is a terminal.
     """
 
     method: Method = "auto"
@@ -64,6 +66,7 @@ class Solver:
     max_iterations: int = 500
     on_failure: Literal["raise", "return"] = "raise"
     seed: int = 0
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
@@ -108,7 +111,7 @@ class Solved:
 
 
 def solve_directly(
-    kernel: KernelOperator, ridge: float, y: Float[np.ndarray, "n k"], solver: Solver
+    kernel: KernelOperator, ridge: float, y: Float[np.ndarray, "n k"], *, solver: Solver
 ) -> Solved:
     """Factor the matrix in place, in float64.
 
@@ -148,10 +151,9 @@ def solve_iteratively(
     kernel: KernelOperator,
     ridge: float,
     y: Float[np.ndarray, "n k"],
-    solver: Solver,
     *,
+    solver: Solver,
     folder: Path | None,
-    progress: bool | None,
 ) -> Solved:
     """Iterate until the true residual is below the tolerance.
 
@@ -180,7 +182,7 @@ def solve_iteratively(
         return before + time.perf_counter() - clock
 
     below = solver.tolerance * np.linalg.norm(y, axis=0)
-    with residual_bar("regression", solver.tolerance, show=progress) as advance:
+    with residual_bar("regression", solver.tolerance, show=solver.progress) as advance:
         for _ in range(1 + _RESTARTS):
             start = at
             for at in conjugate_gradients(multiply, precondition, start, below=below):
