@@ -1,6 +1,7 @@
 """Kernel regression against dense linear algebra, and what happens when it is stopped."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ Y = np.sin(X[:, :2])
 ITERATIVE = Solver(method="iterative", rank=30, tolerance=1e-9)
 
 
-def fit(x=X, y=Y, ridge=0.1, solver=ITERATIVE, **options):
+def fit(x: Any = X, y: Any = Y, ridge: Any = 0.1, solver: Any = ITERATIVE, **options: Any):
     return kernel_regression(NET, x, y, ridge=ridge, solver=solver, **options)
 
 
