@@ -39,9 +39,9 @@ def test_a_matrix_of_low_rank_is_found_exactly_from_few_entries():
 
 
 def test_the_rest_is_positive_falls_with_rank_and_vanishes_at_the_pivots():
-    matrix = with_spectrum(1.0 / (1 + np.arange(300.0)) ** 2)
+    matrix = with_spectrum(1.0 / (1 + np.arange(200.0)) ** 2)
     left = []
-    for rank in (10, 40, 160):
+    for rank in (10, 30, 90):
         found = pivoted_cholesky(Given(matrix), rank, seed=rank)
         rest = matrix - found.factor @ found.factor.T
         assert found.factor.shape[1] == rank == len(set(found.pivots))
