@@ -13,6 +13,8 @@ from . import plotting as plotting
 from . import report as report
 from . import studies as studies
 from .activations import Activation as Activation
+from .dynamics import Solver as Solver
+from .dynamics import kernel_regression as kernel_regression
 from .dynamics import predict as predict
 from .ensembles import empirical_ntk as empirical_ntk
 from .ensembles import linearize as linearize
@@ -44,6 +46,7 @@ from .networks import GlobalAvgPool as GlobalAvgPool
 from .networks import GlobalSumPool as GlobalSumPool
 from .networks import Identity as Identity
 from .networks import Kernel as Kernel
+from .networks import KernelOperator as KernelOperator
 from .networks import Layer as Layer
 from .networks import LayerNorm as LayerNorm
 from .networks import LeakyRelu as LeakyRelu

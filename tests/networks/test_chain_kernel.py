@@ -70,7 +70,7 @@ def test_tiles_are_parts_of_the_whole(phi, key, monkeypatch):
     net = network(phi, 2)
     whole = net.kernel(jnp.asarray(x))
     cross = net.kernel(jnp.asarray(x), jnp.asarray(x[:5]))
-    monkeypatch.setattr(chain_kernel, "_TILE", 8)
+    monkeypatch.setattr(chain_kernel, "TILE", 8)
     tiled = net.kernel(jnp.asarray(x))
     tiled_cross = net.kernel(jnp.asarray(x), jnp.asarray(x[:5]))
     diagonal = net.kernel(jnp.asarray(x), diagonal=True)

@@ -14,6 +14,7 @@ from widthwise.cli.cite import cite
 from widthwise.cli.listing import list_studies
 from widthwise.cli.output import parse
 from widthwise.cli.pages import report
+from widthwise.cli.regress import regress
 from widthwise.cli.run import run
 
 _HELP = """What a neural network does as its width grows: a prediction beside a measurement.
@@ -38,6 +39,7 @@ def root() -> App:
     app.command(run, help_flags=[], version_flags=[])
     app.command(report)
     app.command(activation)
+    app.command(regress)
     app.command(cite)
     return app
 

@@ -6,6 +6,10 @@ from widthwise.dynamics.bayes import posterior as posterior
 from widthwise.dynamics.ensemble import Gaussian as Gaussian
 from widthwise.dynamics.ensemble import Prediction as Prediction
 from widthwise.dynamics.ensemble import predict as predict
+from widthwise.dynamics.kernel_regression import KernelRegression as KernelRegression
+from widthwise.dynamics.kernel_regression import kernel_regression as kernel_regression
+from widthwise.dynamics.kernel_solver import NotConverged as NotConverged
+from widthwise.dynamics.kernel_solver import Solver as Solver
 from widthwise.dynamics.matrices import KernelMatrices as KernelMatrices
 from widthwise.dynamics.matrices import KernelPair as KernelPair
 from widthwise.dynamics.single import Outputs as Outputs

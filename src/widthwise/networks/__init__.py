@@ -25,6 +25,7 @@ from widthwise.networks.elementwise import Tanh as Tanh
 from widthwise.networks.flatten import Flatten as Flatten
 from widthwise.networks.flatten import GlobalAvgPool as GlobalAvgPool
 from widthwise.networks.flatten import GlobalSumPool as GlobalSumPool
+from widthwise.networks.kernel_operator import KernelOperator as KernelOperator
 from widthwise.networks.layer import Layer as Layer
 from widthwise.networks.layer_norm import LayerNorm as LayerNorm
 from widthwise.networks.parallel import Parallel as Parallel

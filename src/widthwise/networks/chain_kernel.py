@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, DTypeLike, Float
 
 from widthwise.activations import Activation
 from widthwise.networks.chain_steps import Levels, Numbers, Runs, in_steps, through, variances
@@ -28,7 +28,7 @@ from widthwise.networks.place import Features, Place
 from widthwise.numerics.safe import safe_sqrt
 
 _SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
-_TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
+TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,14 @@ def chain_kernel(
         Only the pairs (x1[i], x2[i]).
     """
     other = x1 if x2 is None else x2
-    table = np.asarray([list(gains) for gains in chain.gains], x1.dtype)
+    table = _table(chain, x1.dtype)
     try:
         known1, known2 = np.asarray(x1), np.asarray(other)
     except jax.errors.TracerArrayConversionError:
         return _traced(chain, table, x1, other, x2 is None, diagonal)
-    if diagonal or max(len(known1), len(known2)) <= _TILE:
+    if diagonal or max(len(known1), len(known2)) <= TILE:
         return _step_by_step(chain, table, known1, known2, x2 is None, diagonal)
-    return _in_tiles(chain, table, known1, known2, x2 is None)
+    return _in_tiles(chain, known1, known2, x2 is None)
 
 
 def _traced(
@@ -130,26 +130,24 @@ def _step_by_step(
 
 
 def _in_tiles(
-    chain: DenseChain, table: np.ndarray, x1: np.ndarray, x2: np.ndarray, symmetric: bool
+    chain: DenseChain, x1: np.ndarray, x2: np.ndarray, symmetric: bool
 ) -> tuple[Array, Array]:
     """Compute tile after tile on all cores, each unordered pair of inputs once."""
-    tile = partial(_tile, chain.runs, chain.last, table)
-    levels = partial(_levels, chain.runs, chain.last, table)
-    rows = _tiles(levels, x1)
-    columns = rows if symmetric else _tiles(levels, x2)
+    side, tile = host_tile(chain, x1.dtype)
+
+    def cut(x: np.ndarray) -> list[tuple[slice, Side]]:
+        pieces = (slice(s, min(s + TILE, len(x))) for s in range(0, len(x), TILE))
+        return [(piece, side(x[piece])) for piece in pieces]
+
+    rows = cut(x1)
+    columns = rows if symmetric else cut(x2)
     found = [np.empty((len(x1), len(x2)), x1.dtype) for _ in range(2)]
 
-    def one(where: tuple[_Tile, _Tile]) -> None:
-        first, second = where
-        own = symmetric and first.place == second.place
-        a, b = first.place, second.place
-        gap, near = _rough(first.units, second.units, own)
-        if near:  # seldom
-            gap = _gaps(first.x, second.x, own)
-        for whole, part in zip(found, tile(gap, (first.levels, second.levels)), strict=True):
-            block = np.asarray(part)[: a.stop - a.start, : b.stop - b.start]
-            whole[a, b] = np.triu(block) + np.triu(block, 1).T if own else block
-            if symmetric and not own:
+    def one(where: tuple[tuple[slice, Side], tuple[slice, Side]]) -> None:
+        (a, first), (b, second) = where
+        for whole, block in zip(found, tile(first, second, symmetric and a == b), strict=True):
+            whole[a, b] = block
+            if symmetric and a != b:
                 whole[b, a] = block.T
 
     pairs = combinations_with_replacement(rows, 2) if symmetric else product(rows, columns)
@@ -159,27 +157,63 @@ def _in_tiles(
     return nngp, ntk
 
 
-class _Tile(NamedTuple):
-    """Some of the inputs, filled up with zeros to one number."""
+class Side(NamedTuple):
+    """At most ``TILE`` inputs, filled up with zeros to that number, with what belongs to each."""
 
-    place: slice
+    size: int
     x: np.ndarray
     units: np.ndarray
     levels: Levels
 
 
-def _tiles(levels: Callable[[np.ndarray], Levels], x: np.ndarray) -> list[_Tile]:
-    padded = np.pad(x, ((0, -len(x) % _TILE), (0, 0)))
-    whole = jax.tree.map(np.asarray, (padded, _units(padded), levels(padded)))
+SideProgram = Callable[[np.ndarray], Side]
+TileProgram = Callable[[Side, Side, bool], tuple[np.ndarray, np.ndarray]]
 
-    def tile(start: int) -> _Tile:
-        piece = slice(start, start + _TILE)
-        inputs, directions, variances = whole
-        here = Levels(*(variance[:, piece] for variance in variances))
-        place = slice(start, min(piece.stop, len(x)))
-        return _Tile(place, inputs[piece], directions[piece], here)
 
-    return [tile(start) for start in range(0, len(x), _TILE)]
+def host_tile(chain: DenseChain, dtype: DTypeLike) -> tuple[SideProgram, TileProgram]:
+    """Return what prepares inputs, and what gives both kernels of two prepared sets.
+
+    One compiled program serves all numbers of inputs up to ``TILE``; kernels of the same inputs are
+    symmetric to the last digit.
+    """
+    table = _table(chain, dtype)
+
+    def side(x: np.ndarray) -> Side:
+        padded = np.pad(x, ((0, TILE - len(x)), (0, 0)))
+        levels = _levels(chain.runs, chain.last, table, padded)
+        return Side(len(x), *jax.tree.map(np.asarray, (padded, _units(padded), levels)))
+
+    def tile(first: Side, second: Side, same: bool) -> tuple[np.ndarray, np.ndarray]:
+        gap, near = _rough(first.units, second.units, same)
+        if near:  # seldom
+            gap = _gaps(first.x, second.x, same)
+        kernels = _tile(chain.runs, chain.last, table, gap, (first.levels, second.levels))
+        nngp, ntk = (np.asarray(k)[: first.size, : second.size] for k in kernels)
+        return (_symmetric(nngp), _symmetric(ntk)) if same else (nngp, ntk)
+
+    return side, tile
+
+
+def chain_tile(chain: DenseChain, dtype: DTypeLike) -> Callable[..., tuple[Array, Array]]:
+    """Return the map of two sets of inputs, and whether they are the same, to both kernels.
+
+    It can be traced by JAX, with any numbers of inputs.
+    """
+    table = _table(chain, dtype)
+
+    def tile(x1: Array, x2: Array, same: Bool[Array, ""]) -> tuple[Array, Array]:
+        levels = tuple(_levels(chain.runs, chain.last, table, x) for x in (x1, x2))
+        return _tile(chain.runs, chain.last, table, _gaps(x1, x2, same), levels)
+
+    return tile
+
+
+def _symmetric(block: np.ndarray) -> np.ndarray:
+    return np.triu(block) + np.triu(block, 1).T
+
+
+def _table(chain: DenseChain, dtype: DTypeLike) -> Float[np.ndarray, "layers 4"]:
+    return np.asarray([list(gains) for gains in chain.gains], dtype)
 
 
 @partial(jax.jit, static_argnums=(0, 1), inline=True)

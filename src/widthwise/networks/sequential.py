@@ -1,14 +1,17 @@
 """Layers one after the other: the network itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, Key, Shaped
 
 from widthwise.networks.chain_kernel import as_chain, chain_kernel
+from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
+from widthwise.networks.kernel_sharding import Device
 from widthwise.networks.keyed import Keyed, call, split
 from widthwise.networks.layer import Layer, walk
 from widthwise.networks.parametrization import NTK, Parametrization
@@ -18,6 +21,7 @@ from widthwise.networks.spatial_state import State, spatial_state
 from widthwise.networks.state import Kernel, dense_state
 from widthwise.networks.table import ParameterRow, parameter_rows
 from widthwise.numerics.draws import Draws
+from widthwise.numerics.memory import as_bytes
 
 
 class Chain(Keyed):
@@ -147,13 +151,7 @@ class Sequential(Layer):
         kernels are wanted, as pooling does; between convolutions and a :class:`Flatten`, only
         those of a position with itself.
         """
-        x1 = _batch("x1", x1)
-        x2 = None if x2 is None else _batch("x2", x2)
-        if x2 is not None and x1.shape[1:] != x2.shape[1:]:
-            raise ValueError(
-                f"examples of x1 have shape {x1.shape[1:]} and those of x2 {x2.shape[1:]}: give "
-                "inputs of one shape"
-            )
+        x1, x2 = _inputs(x1, x2)
         if diagonal and x2 is not None and len(x1) != len(x2):
             raise ValueError(
                 f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
@@ -169,6 +167,74 @@ class Sequential(Layer):
             state = spatial_state(x1, x2, diagonal=diagonal, aligned=aligned)
         state = self.propagate(state, self.place)
         return Kernel(state.nngp, state.ntk)
+
+    def kernel_operator(
+        self,
+        x1: Shaped[ArrayLike, "..."],
+        x2: Shaped[ArrayLike, "..."] | None = None,
+        *,
+        which: Which = "ntk",
+        tile: int | None = None,
+        memory: str | int = 0,
+        devices: Sequence[Device] | None = None,
+    ) -> KernelOperator:
+        """Return one kernel as an operator that never holds n x m numbers.
+
+        Parameters
+        ----------
+        x1, x2
+            As for :meth:`kernel`.
+        which
+            ``"ntk"`` or ``"nngp"``.
+        tile
+            Inputs on each side of the tiles that are computed at once; chosen if None.
+        memory
+            Bytes of tiles that may be kept between products, such as ``"8GB"``: a symmetric
+            operator of n inputs has n (n + 1) / 2 entries.
+        devices
+            Where products are computed; ``jax.devices()`` if None.
+
+        Returns
+        -------
+        ``operator @ v``, ``operator.block(rows, columns)``, ``operator.diagonal()``; see
+        :class:`KernelOperator`.
+
+        Raises
+        ------
+        ValueError
+            If the inputs do not fit, or an argument is none of the accepted ones.
+
+        Examples
+        --------
+        >>> import numpy as np, widthwise.networks as nets
+        >>> net = nets.Sequential(nets.Dense(64), nets.Relu(), nets.Dense(1))
+        >>> operator = net.kernel_operator(np.eye(3))
+        >>> operator.shape, (operator @ np.ones(3)).shape, operator.block([0], [1, 2]).shape
+        ((3, 3), (3,), (1, 2))
+        """
+        x1, x2 = _inputs(x1, x2)
+        if which not in ("nngp", "ntk"):
+            raise ValueError(f"which is {which!r}: give 'nngp' or 'ntk'")
+        if tile is not None and tile < 1:
+            raise ValueError(f"tile is {tile}: give at least 1 input, or None")
+        features = _features(x1.shape[1:], x1.dtype)
+        outputs = self.output(features, self.place).shape
+        if len(outputs) != 1:
+            raise ValueError(
+                f"the outputs have positions, {outputs[:-1]}: an operator needs one number for "
+                "each pair of inputs; end the network with Flatten or GlobalAvgPool and Dense"
+            )
+        found = tuple(jax.devices() if devices is None else devices)
+        return KernelOperator(
+            net=self,
+            chain=as_chain(self._flat(self.place), features) if x1.ndim == 2 else None,
+            x1=np.asarray(x1),
+            x2=None if x2 is None else np.asarray(x2),
+            which=which,
+            size=tile or default_size(x1.shape[1:], found),
+            memory=as_bytes("memory", memory),
+            devices=found,
+        )
 
     def at_width(self, width: int) -> "Sequential":
         """Return the network with every width but the number of outputs set to ``width``."""
@@ -240,6 +306,22 @@ def _features(shape: tuple[int, ...], dtype: DTypeLike | None) -> Features:
     if dtype is not None and not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"dtype is {dtype}: give a floating type")
     return Features(shape, dtype=jnp.zeros((), dtype).dtype)
+
+
+def _inputs(
+    x1: Shaped[ArrayLike, "..."], x2: Shaped[ArrayLike, "..."] | None
+) -> tuple[Float[Array, "n *shape"], Float[Array, "m *shape"] | None]:
+    """Check two batches of inputs."""
+    first = _batch("x1", x1)
+    if x2 is None:
+        return first, None
+    second = _batch("x2", x2)
+    if first.shape[1:] != second.shape[1:]:
+        raise ValueError(
+            f"examples of x1 have shape {first.shape[1:]} and those of x2 {second.shape[1:]}: give "
+            "inputs of one shape"
+        )
+    return first, second
 
 
 def _batch(name: str, x: Shaped[ArrayLike, "..."]) -> Float[Array, "n *shape"]:

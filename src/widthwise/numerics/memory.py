@@ -1,0 +1,48 @@
+"""Amounts of memory in words."""
+
+import re
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def as_bytes(name: str, amount: str | int) -> int:
+    """Read an amount of memory.
+
+    Parameters
+    ----------
+    name
+        What it is called in errors.
+    amount
+        A number of bytes, or words such as ``"8GB"`` (units of 1000).
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> as_bytes("memory", "1.5 GB"), as_bytes("memory", 64)
+    (1500000000, 64)
+    """
+    found = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]?B?)\s*", str(amount).upper())
+    try:
+        return int(float(found[1]) * _UNITS[found[2]])  # pyright: ignore[reportOptionalSubscript]
+    except (TypeError, KeyError, ValueError):
+        raise ValueError(
+            f"{name} is {amount!r}: give a number of bytes, or words such as '8GB'"
+        ) from None
+
+
+def in_words(count: int) -> str:
+    """Write a number of bytes with three digits.
+
+    Examples
+    --------
+    >>> in_words(7_200_000_000), in_words(20)
+    ('7.2 GB', '20 B')
+    """
+    unit = next(
+        unit for unit in ("TB", "GB", "MB", "KB", "B") if count >= _UNITS[unit] or unit == "B"
+    )
+    return f"{count / _UNITS[unit]:.3g} {unit}"
