@@ -25,6 +25,7 @@ from widthwise.networks.elementwise import Elementwise
 from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
+from widthwise.numerics.memory import aligned
 from widthwise.numerics.safe import safe_sqrt
 
 _SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
@@ -141,7 +142,7 @@ def _in_tiles(
 
     rows = cut(x1)
     columns = rows if symmetric else cut(x2)
-    found = [np.empty((len(x1), len(x2)), x1.dtype) for _ in range(2)]
+    found = [aligned((len(x1), len(x2)), x1.dtype) for _ in range(2)]
 
     def one(where: tuple[tuple[slice, Side], tuple[slice, Side]]) -> None:
         (a, first), (b, second) = where
@@ -153,7 +154,7 @@ def _in_tiles(
     pairs = combinations_with_replacement(rows, 2) if symmetric else product(rows, columns)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(one, pairs))
-    nngp, ntk = (jnp.asarray(whole) for whole in found)
+    nngp, ntk = (jax.device_put(whole, may_alias=True) for whole in found)
     return nngp, ntk
 
 

@@ -1,6 +1,10 @@
-"""Amounts of memory in words."""
+"""Amounts of memory in words, and memory that JAX takes as it is."""
 
+import math
 import re
+
+import numpy as np
+from jaxtyping import DTypeLike
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -46,3 +50,21 @@ def in_words(count: int) -> str:
         unit for unit in ("TB", "GB", "MB", "KB", "B") if count >= _UNITS[unit] or unit == "B"
     )
     return f"{count / _UNITS[unit]:.3g} {unit}"
+
+
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Return an array that is not filled yet and starts at a multiple of 64 bytes.
+
+    ``jax.device_put(array, may_alias=True)`` takes it on a CPU without a copy; do not write to it
+    after that.
+
+    Examples
+    --------
+    >>> aligned((3, 5), "float32").shape
+    (3, 5)
+    """
+    kind = np.dtype(dtype)
+    size = math.prod(shape) * kind.itemsize
+    room = np.empty(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(kind).reshape(shape)
