@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from widthwise.networks import coincidence
-from widthwise.networks.coincidence import exact_gap, refined, rough_gaps, units
+from widthwise.networks.coincidence import cosines, exact_gap, refined, rough_gaps
 
 
 @pytest.mark.parametrize("few", [1, 128])
@@ -13,7 +13,7 @@ def test_near_pairs_are_refined_and_the_others_kept(few, monkeypatch):
     monkeypatch.setattr(coincidence, "_FEW", few)
     angles = np.array([0.0, 1e-7, 2e-7, 1.0, 3.0])
     x = jnp.asarray(np.stack([np.cos(angles), np.sin(angles)], axis=1))
-    rough, near = rough_gaps(units(2.5 * x), units(x), jnp.asarray(True))
+    rough, near = rough_gaps(cosines(2.5 * x, x), jnp.asarray(True))
     assert int(jnp.sum(near)) == 6
     gap = refined(rough, near, x, x)
     expected = 2 * np.sin((angles[:, None] - angles[None, :]) / 2) ** 2

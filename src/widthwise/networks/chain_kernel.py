@@ -16,10 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, DTypeLike, Float
+from scipy.linalg import get_blas_funcs
 
 from widthwise.activations import Activation
 from widthwise.networks.chain_steps import Levels, Numbers, Runs, in_steps, through, variances
-from widthwise.networks.coincidence import exact_gap, refined, rough_gaps, units
+from widthwise.networks.coincidence import cosines, exact_gap, refined, rough_gaps, units
 from widthwise.networks.dense import Dense
 from widthwise.networks.elementwise import Elementwise
 from widthwise.networks.layer import Layer
@@ -144,9 +145,13 @@ def _in_tiles(
     columns = rows if symmetric else cut(x2)
     found = [aligned((len(x1), len(x2)), x1.dtype) for _ in range(2)]
 
+    known = _products(rows, columns, symmetric, found[0])
+
     def one(where: tuple[tuple[slice, Side], tuple[slice, Side]]) -> None:
         (a, first), (b, second) = where
-        for whole, block in zip(found, tile(first, second, symmetric and a == b), strict=True):
+        same = symmetric and a == b
+        cosines = found[0][a, b] if known else None
+        for whole, block in zip(found, tile(first, second, same, cosines), strict=True):
             whole[a, b] = block
             if symmetric and a != b:
                 whole[b, a] = block.T
@@ -156,6 +161,29 @@ def _in_tiles(
         list(pool.map(one, pairs))
     nngp, ntk = (jax.device_put(whole, may_alias=True) for whole in found)
     return nngp, ntk
+
+
+def _products(
+    rows: list[tuple[slice, "Side"]],
+    columns: list[tuple[slice, "Side"]],
+    symmetric: bool,
+    out: np.ndarray,
+) -> bool:
+    """Write the cosines of all pairs, if symmetric those above the diagonal; say whether it could.
+
+    One large product of matrices, or half of one, takes less time than one for each tile.
+    """
+    if out.dtype not in (np.float32, np.float64):
+        return False
+    first, second = (
+        np.concatenate([side.units[: side.size] for _, side in sides]) for sides in (rows, columns)
+    )
+    if symmetric:  # BLAS sees transposes: its lower triangle is the upper one here
+        (syrk,) = get_blas_funcs(("syrk",), dtype=out.dtype)
+        syrk(1.0, first.T, trans=1, lower=1, c=out.T, overwrite_c=1)
+    else:
+        np.matmul(first, second.T, out=out)
+    return True
 
 
 class Side(NamedTuple):
@@ -168,14 +196,14 @@ class Side(NamedTuple):
 
 
 SideProgram = Callable[[np.ndarray], Side]
-TileProgram = Callable[[Side, Side, bool], tuple[np.ndarray, np.ndarray]]
+TileProgram = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
 def host_tile(chain: DenseChain, dtype: DTypeLike) -> tuple[SideProgram, TileProgram]:
     """Return what prepares inputs, and what gives both kernels of two prepared sets.
 
     One compiled program serves all numbers of inputs up to ``TILE``; kernels of the same inputs are
-    symmetric to the last digit.
+    symmetric to the last digit. Of given cosines of the same inputs the upper triangle counts.
     """
     table = _table(chain, dtype)
 
@@ -184,11 +212,20 @@ def host_tile(chain: DenseChain, dtype: DTypeLike) -> tuple[SideProgram, TilePro
         levels = _levels(chain.runs, chain.last, table, padded)
         return Side(len(x), *jax.tree.map(np.asarray, (padded, _units(padded), levels)))
 
-    def tile(first: Side, second: Side, same: bool) -> tuple[np.ndarray, np.ndarray]:
-        gap, near = _rough(first.units, second.units, same)
+    def tile(
+        first: Side, second: Side, same: bool, cosines: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if cosines is None:
+            cosines = _cosines(first.units, second.units)
+        else:
+            cosines = _symmetric(cosines) if same else cosines
+            if cosines.shape != (TILE, TILE):
+                cosines = np.pad(cosines, [(0, TILE - size) for size in cosines.shape])
+        levels = (first.levels, second.levels)
+        *kernels, near = _rough_tile(chain.runs, chain.last, table, (cosines, same), levels)
         if near:  # seldom
             gap = _gaps(first.x, second.x, same)
-        kernels = _tile(chain.runs, chain.last, table, gap, (first.levels, second.levels))
+            kernels = _tile(chain.runs, chain.last, table, gap, levels)
         nngp, ntk = (np.asarray(k)[: first.size, : second.size] for k in kernels)
         return (_symmetric(nngp), _symmetric(ntk)) if same else (nngp, ntk)
 
@@ -224,7 +261,7 @@ def _levels(
     return variances(runs, last, table, jnp.sum(x * x, axis=-1) / x.shape[-1])
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=(0, 1), inline=True)
 def _tile(
     runs: Runs,
     last: Activation | None,
@@ -236,6 +273,19 @@ def _tile(
     levels1, levels2 = _crossed(*levels)
     pair = through(runs, last, table, gap, (levels1, levels2))
     return _kernels(*pair, levels1.ends[0], levels2.ends[0])
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _rough_tile(
+    runs: Runs,
+    last: Activation | None,
+    table: Float[Numbers, "layers 4"],
+    given: tuple[Float[Array, "n m"], Bool[Array, ""] | bool],
+    levels: tuple[Levels, Levels],
+) -> tuple[Float[Array, "n m"], Float[Array, "n m"], Bool[Array, ""]]:
+    """All pairs from their cosines, and whether some are too near for that."""
+    gap, near = rough_gaps(*given)
+    return *_tile(runs, last, table, gap, levels), jnp.any(near)
 
 
 def _crossed(levels1: Levels, levels2: Levels) -> tuple[Levels, Levels]:
@@ -253,15 +303,12 @@ def _gaps(
     """``1 - cos`` of all pairs, exactly."""
     if len(x1) * len(x2) * x1.shape[-1] <= _SUBTRACTED:
         return exact_gap(*jnp.broadcast_arrays(x1[:, None], x2[None]))
-    return refined(*rough_gaps(units(x1), units(x2), same), x1, x2)
+    return refined(*rough_gaps(cosines(x1, x2), same), x1, x2)
 
 
 @jax.jit
-def _rough(
-    units1: Float[Array, "n d"], units2: Float[Array, "m d"], same: Bool[Array, ""] | bool
-) -> tuple[Float[Array, "n m"], Bool[Array, ""]]:
-    gap, near = rough_gaps(units1, units2, same)
-    return gap, jnp.any(near)
+def _cosines(units1: Float[Array, "n d"], units2: Float[Array, "m d"]) -> Float[Array, "n m"]:
+    return jnp.matmul(units1, units2.T, precision=jax.lax.Precision.HIGHEST)
 
 
 _exact = jax.jit(exact_gap, inline=True)

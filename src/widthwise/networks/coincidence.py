@@ -31,19 +31,23 @@ def units(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
     return x / jnp.where(length > 0, length, 1.0)
 
 
+def cosines(x1: Float[Array, "n d"], x2: Float[Array, "m d"]) -> Float[Array, "n m"]:
+    """Scalar products of all pairs of `units`."""
+    return jnp.matmul(units(x1), units(x2).T, precision=jax.lax.Precision.HIGHEST)
+
+
 def rough_gaps(
-    units1: Float[Array, "n d"], units2: Float[Array, "m d"], same: Bool[Array, ""] | bool
+    cosines: Float[Array, "n m"], same: Bool[Array, ""] | bool
 ) -> tuple[Float[Array, "n m"], Bool[Array, "n m"]]:
-    """Return ``1 - cos`` of all pairs from their products, and where that has cancelled.
+    """Return ``1 - cos`` of all pairs, and where that has cancelled.
 
     Parameters
     ----------
-    units1, units2
-        Inputs as `units`.
+    cosines
+        Of inputs of length one; of others after `units`.
     same
         Whether both are the same inputs: then the diagonal is known to be zero.
     """
-    cosines = jnp.matmul(units1, units2.T, precision=jax.lax.Precision.HIGHEST)
     rough = jnp.clip(1.0 - cosines, 0.0, 2.0)
     diagonal = same & jnp.eye(*rough.shape, dtype=bool)
     near = ~diagonal & (rough < _NEAR.get(str(rough.dtype), _NEAR["float32"]))
