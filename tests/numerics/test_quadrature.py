@@ -49,6 +49,7 @@ def test_second_derivatives_contain_the_kinks(k):
     assert float(jax.grad(jax.grad(value))(k[0])) == pytest.approx(density, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_hessian_in_the_variances_agrees_with_differences():
     def value(k):
         return gaussian_pair_mean(hinge_pair, k[0], k[1], k[2], rule=HINGES)

@@ -94,7 +94,7 @@ def chain_kernel(
     other = x1 if x2 is None else x2
     table = _table(chain, x1.dtype)
     try:
-        known1, known2 = np.asarray(x1), np.asarray(other)
+        known1, known2, table = np.asarray(x1), np.asarray(other), np.asarray(table)
     except jax.errors.TracerArrayConversionError:
         return _traced(chain, table, x1, other, x2 is None, diagonal)
     if diagonal or max(len(known1), len(known2)) <= TILE:
@@ -103,7 +103,7 @@ def chain_kernel(
 
 
 def _traced(
-    chain: DenseChain, table: np.ndarray, x1: Array, x2: Array, same: bool, diagonal: bool
+    chain: DenseChain, table: Numbers, x1: Array, x2: Array, same: bool, diagonal: bool
 ) -> tuple[Array, Array]:
     """As part of a function that is differentiated or compiled as a whole."""
     levels1 = _levels(chain.runs, chain.last, table, x1)
@@ -250,8 +250,12 @@ def _symmetric(block: np.ndarray) -> np.ndarray:
     return np.triu(block) + np.triu(block, 1).T
 
 
-def _table(chain: DenseChain, dtype: DTypeLike) -> Float[np.ndarray, "layers 4"]:
-    return np.asarray([list(gains) for gains in chain.gains], dtype)
+def _table(chain: DenseChain, dtype: DTypeLike) -> Float[Numbers, "layers 4"]:
+    gains = [list(layer) for layer in chain.gains]
+    try:
+        return np.asarray(gains, dtype)
+    except jax.errors.TracerArrayConversionError:  # gains may be differentiated
+        return jnp.asarray(gains, dtype)
 
 
 @partial(jax.jit, static_argnums=(0, 1), inline=True)
