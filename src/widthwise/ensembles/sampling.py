@@ -1,7 +1,6 @@
 """Many finite networks at initialization, evaluated on the same inputs."""
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -15,6 +14,7 @@ from jaxtyping import Array, Float, Inexact, Key, PyTree
 
 from widthwise.networks import Sequential
 from widthwise.numerics.draws import numbered_keys
+from widthwise.numerics.threads import cores
 
 Observe = Callable[[eqx.Module, Array], PyTree]
 
@@ -132,7 +132,7 @@ def _count(key: jax.Array, members: int | tuple[int, int] | None) -> int:
 
 def _workers() -> int:
     """Count the threads that work at the same time: one per core, one for an accelerator."""
-    return len(os.sched_getaffinity(0)) if jax.default_backend() == "cpu" else 1
+    return cores() if jax.default_backend() == "cpu" else 1
 
 
 @lru_cache(maxsize=256)

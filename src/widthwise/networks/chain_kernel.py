@@ -4,9 +4,7 @@ Equal layers in a row are one compiled loop, so that neither the time to compile
 grows with depth. Few inputs go step by step instead: then networks of any depth share programs.
 """
 
-import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations_with_replacement, groupby, product
@@ -16,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, DTypeLike, Float
-from scipy.linalg import get_blas_funcs
 
 from widthwise.activations import Activation
 from widthwise.networks.chain_steps import Levels, Numbers, Runs, in_steps, through, variances
@@ -28,6 +25,7 @@ from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
 from widthwise.numerics.memory import aligned
 from widthwise.numerics.safe import safe_sqrt
+from widthwise.numerics.threads import one_thread_per_core
 
 _SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
 TILE = 256  # rows of a tile: with its temporaries it stays in a core's cache
@@ -145,45 +143,18 @@ def _in_tiles(
     columns = rows if symmetric else cut(x2)
     found = [aligned((len(x1), len(x2)), x1.dtype) for _ in range(2)]
 
-    known = _products(rows, columns, symmetric, found[0])
-
     def one(where: tuple[tuple[slice, Side], tuple[slice, Side]]) -> None:
         (a, first), (b, second) = where
-        same = symmetric and a == b
-        cosines = found[0][a, b] if known else None
-        for whole, block in zip(found, tile(first, second, same, cosines), strict=True):
+        for whole, block in zip(found, tile(first, second, symmetric and a == b), strict=True):
             whole[a, b] = block
             if symmetric and a != b:
                 whole[b, a] = block.T
 
     pairs = combinations_with_replacement(rows, 2) if symmetric else product(rows, columns)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with one_thread_per_core() as pool:
         list(pool.map(one, pairs))
     nngp, ntk = (jax.device_put(whole, may_alias=True) for whole in found)
     return nngp, ntk
-
-
-def _products(
-    rows: list[tuple[slice, "Side"]],
-    columns: list[tuple[slice, "Side"]],
-    symmetric: bool,
-    out: np.ndarray,
-) -> bool:
-    """Write the cosines of all pairs, if symmetric those above the diagonal; say whether it could.
-
-    One large product of matrices, or half of one, takes less time than one for each tile.
-    """
-    if out.dtype not in (np.float32, np.float64):
-        return False
-    first, second = (
-        np.concatenate([side.units[: side.size] for _, side in sides]) for sides in (rows, columns)
-    )
-    if symmetric:  # BLAS sees transposes: its lower triangle is the upper one here
-        (syrk,) = get_blas_funcs(("syrk",), dtype=out.dtype)
-        syrk(1.0, first.T, trans=1, lower=1, c=out.T, overwrite_c=1)
-    else:
-        np.matmul(first, second.T, out=out)
-    return True
 
 
 class Side(NamedTuple):
@@ -196,14 +167,14 @@ class Side(NamedTuple):
 
 
 SideProgram = Callable[[np.ndarray], Side]
-TileProgram = Callable[..., tuple[np.ndarray, np.ndarray]]
+TileProgram = Callable[[Side, Side, bool], tuple[np.ndarray, np.ndarray]]
 
 
 def host_tile(chain: DenseChain, dtype: DTypeLike) -> tuple[SideProgram, TileProgram]:
     """Return what prepares inputs, and what gives both kernels of two prepared sets.
 
     One compiled program serves all numbers of inputs up to ``TILE``; kernels of the same inputs are
-    symmetric to the last digit. Of given cosines of the same inputs the upper triangle counts.
+    symmetric to the last digit.
     """
     table = _table(chain, dtype)
 
@@ -212,15 +183,8 @@ def host_tile(chain: DenseChain, dtype: DTypeLike) -> tuple[SideProgram, TilePro
         levels = _levels(chain.runs, chain.last, table, padded)
         return Side(len(x), *jax.tree.map(np.asarray, (padded, _units(padded), levels)))
 
-    def tile(
-        first: Side, second: Side, same: bool, cosines: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if cosines is None:
-            cosines = _cosines(first.units, second.units)
-        else:
-            cosines = _symmetric(cosines) if same else cosines
-            if cosines.shape != (TILE, TILE):
-                cosines = np.pad(cosines, [(0, TILE - size) for size in cosines.shape])
+    def tile(first: Side, second: Side, same: bool) -> tuple[np.ndarray, np.ndarray]:
+        cosines = first.units @ second.units.T
         levels = (first.levels, second.levels)
         *kernels, near = _rough_tile(chain.runs, chain.last, table, (cosines, same), levels)
         if near:  # seldom
@@ -308,11 +272,6 @@ def _gaps(
     if len(x1) * len(x2) * x1.shape[-1] <= _SUBTRACTED:
         return exact_gap(*jnp.broadcast_arrays(x1[:, None], x2[None]))
     return refined(*rough_gaps(cosines(x1, x2), same), x1, x2)
-
-
-@jax.jit
-def _cosines(units1: Float[Array, "n d"], units2: Float[Array, "m d"]) -> Float[Array, "n m"]:
-    return jnp.matmul(units1, units2.T, precision=jax.lax.Precision.HIGHEST)
 
 
 _exact = jax.jit(exact_gap, inline=True)

@@ -1,25 +1,17 @@
 """A kernel matrix as tiles on the host: computed when asked for, kept as far as memory is given."""
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from threadpoolctl import ThreadpoolController
+
+from widthwise.numerics.threads import cores, one_thread_per_core
 
 _LANES = 8  # sums side by side, at least: for equal shares of work, and the same order of summation
 
 TileProgram = Callable[[Any, Any, bool], np.ndarray]
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """Look for the libraries of linear algebra once: that takes as long as a small product."""
-    return ThreadpoolController()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +85,9 @@ class KernelTiles:
         Which tiles are summed in which order does not depend on the scheduling of threads, so that
         the same product has the same digits.
         """
-        cores = len(os.sched_getaffinity(0))
         rows = -(-len(self.x1) // self.size)
-        lanes = min(rows, max(_LANES, cores))
-        with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+        lanes = min(rows, max(_LANES, cores()))
+        with one_thread_per_core() as pool:
             yield from pool.map(work, (range(start, rows, lanes) for start in range(lanes)))
 
     def _pairs(self, rows: range) -> Iterator[tuple[tuple[int, int], tuple[slice, slice]]]:
