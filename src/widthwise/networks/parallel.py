@@ -11,14 +11,15 @@ from jaxtyping import Array, Float, Key
 
 from widthwise.networks.keyed import Keyed, call, split
 from widthwise.networks.layer import Layer
+from widthwise.networks.masks import Mask, Masking, common, run
 from widthwise.networks.place import Features, Place
-from widthwise.networks.spatial_state import State
+from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.numerics.draws import Draws
 
 Join = Literal["sum", "product", "concatenation"]
 
 
-class Branches(Keyed):
+class Branches(Keyed, Masking):
     """The sum, product or concatenation (of channels) of maps of the same example."""
 
     branches: tuple[Any, ...]
@@ -30,6 +31,17 @@ class Branches(Keyed):
         """Apply the map."""
         keys = split(key, len(self.branches))
         parts = [call(branch, x, k) for branch, k in zip(self.branches, keys, strict=True)]
+        return self._joined(parts)
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*outputs"], Mask | None]:
+        """See :class:`Masking`: real is what all branches leave real."""
+        keys = split(key, len(self.branches))
+        parts = [run(branch, x, mask, k) for branch, k in zip(self.branches, keys, strict=True)]
+        return self._joined([y for y, _ in parts]), common([after for _, after in parts])
+
+    def _joined(self, parts: list[Array]) -> Array:
         if self.join == "concatenation":
             return jnp.concatenate(parts, axis=-1)
         return reduce(add if self.join == "sum" else mul, parts)
@@ -118,7 +130,12 @@ class Parallel(Layer):
                 f"{self!r} has no kernel: end all branches but one with a layer with weights, "
                 "which makes them uncorrelated"
             )
-        return replace(reduce(_product if self.join == "product" else _sum, parts), features=output)
+        joined = reduce(_product if self.join == "product" else _sum, parts)
+        if isinstance(joined, SpatialState):
+            masks = [(p.mask1, p.mask2) for p in parts if isinstance(p, SpatialState)]
+            mask1, mask2 = (common(side) for side in zip(*masks, strict=True))
+            return replace(joined, features=output, mask1=mask1, mask2=mask2)
+        return replace(joined, features=output)
 
     def needs_all_positions(self, wanted: bool) -> bool:
         """See :class:`Layer`."""

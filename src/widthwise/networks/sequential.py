@@ -1,7 +1,7 @@
 """Layers one after the other: the network itself."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -12,33 +12,55 @@ from jaxtyping import Array, ArrayLike, DTypeLike, Float, Key, Shaped
 from widthwise.networks.chain_kernel import as_chain, chain_kernel
 from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
 from widthwise.networks.kernel_sharding import Device
-from widthwise.networks.keyed import Keyed, call, split
+from widthwise.networks.keyed import Keyed, split
 from widthwise.networks.layer import Layer, walk
+from widthwise.networks.masks import Mask, Masking, check_unmoved, input_masks, run, zeroed
 from widthwise.networks.parametrization import NTK, Parametrization
 from widthwise.networks.place import Features, Place
 from widthwise.networks.residual import Residual
-from widthwise.networks.spatial_state import State, spatial_state
+from widthwise.networks.spatial_state import SpatialState, State, spatial_state
 from widthwise.networks.state import Kernel, dense_state
 from widthwise.networks.table import ParameterRow, parameter_rows
 from widthwise.numerics.draws import Draws
 from widthwise.numerics.memory import as_bytes
 
 
-class Chain(Keyed):
+class Chain(Keyed, Masking):
     """The composition of the maps in ``layers``, of one example.
 
-    A ``key`` is needed by :class:`Dropout` only, which without one is the identity.
+    A ``key`` is needed by :class:`Dropout` only, which without one is the identity. A ``mask`` is
+    needed by examples of unequal length: it has the shape of the positions, True where one is
+    real; see :meth:`Sequential.kernel`.
     """
 
     layers: tuple[Any, ...]
 
     def __call__(
-        self, x: Float[Array, "*shape"], *, key: Key[Array, ""] | None = None
+        self,
+        x: Float[Array, "*shape"],
+        *,
+        key: Key[Array, ""] | None = None,
+        mask: Shaped[ArrayLike, "..."] | None = None,
     ) -> Float[Array, "*outputs"]:
         """Apply the maps in order."""
+        if mask is None:
+            return self._in_order(x, None, key)[0]
+        batch, _ = input_masks(x[None], None, jnp.asarray(mask)[None], None)
+        real = jnp.asarray(mask) if batch is None else batch[0]
+        return self._in_order(zeroed(x, real), real, key)[0]
+
+    def masked(
+        self, x: Float[Array, "*shape"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*outputs"], Mask | None]:
+        """See :class:`Masking`."""
+        return self._in_order(x, mask, key)
+
+    def _in_order(
+        self, x: Array, mask: Mask | None, key: Key[Array, ""] | None
+    ) -> tuple[Array, Mask | None]:
         for layer, own in zip(self.layers, split(key, len(self.layers)), strict=True):
-            x = call(layer, x, own)
-        return x
+            x, mask = run(layer, x, mask, own)
+        return x, mask
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -129,6 +151,8 @@ class Sequential(Layer):
         x2: Shaped[ArrayLike, "..."] | None = None,
         *,
         diagonal: bool = False,
+        mask1: Shaped[ArrayLike, "..."] | None = None,
+        mask2: Shaped[ArrayLike, "..."] | None = None,
     ) -> Kernel:
         """Kernels of the network as its widths grow; see :class:`Kernel` for what they are.
 
@@ -139,6 +163,10 @@ class Sequential(Layer):
             (n, height, width, channels); ``x2=None`` means x1 again.
         diagonal
             Only the pairs (x1[i], x2[i]), for batches of equal length.
+        mask1, mask2
+            For examples of unequal length, padded to one: booleans (n, *positions) and
+            (m, *positions), True where a position is real; None if all are. What stands in the
+            padding does not matter.
 
         Returns
         -------
@@ -150,8 +178,15 @@ class Sequential(Layer):
         Kernels of all pairs of positions are computed only if a layer combines positions of which
         kernels are wanted, as pooling does; between convolutions and a :class:`Flatten`, only
         those of a position with itself.
+
+        With masks, padding is zero at the inputs and after every layer: convolutions and windows
+        read zeros there, attention and averages leave it out, and :class:`Flatten` keeps it. A
+        window of padding ``"VALID"`` is real where all its positions are. Padded behind its end,
+        an example has the kernels that it has without padding (up to :class:`Flatten`, which
+        counts all positions). Windows whose place depends on an example's own length are refused.
         """
         x1, x2 = _inputs(x1, x2)
+        mask1, mask2 = input_masks(x1, x2, mask1, mask2)
         if diagonal and x2 is not None and len(x1) != len(x2):
             raise ValueError(
                 f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
@@ -164,7 +199,10 @@ class Sequential(Layer):
             state = dense_state(x1, x2, diagonal=diagonal)
         else:
             aligned = not self.needs_all_positions(True)
+            if mask1 is not None and mask2 is not None:
+                x1, x2 = zeroed(x1, mask1), None if x2 is None else zeroed(x2, mask2)
             state = spatial_state(x1, x2, diagonal=diagonal, aligned=aligned)
+            state = replace(state, mask1=mask1, mask2=mask2)
         state = self.propagate(state, self.place)
         return Kernel(state.nngp, state.ntk)
 
@@ -283,6 +321,11 @@ class Sequential(Layer):
         """See :class:`Layer`."""
         for layer, where in self._placed(place):
             state = layer.propagate(state, where)
+            if isinstance(state, SpatialState) and state.mask1 is not None:
+                check_unmoved(
+                    type(layer).__name__, state.features.shape[:-1], state.mask1.shape[1:]
+                )
+                state = state.zeroed()
         return state
 
     def needs_all_positions(self, wanted: bool) -> bool:

@@ -27,6 +27,8 @@ class Window:
         Whether the axis is continued periodically, otherwise by zeros.
     spread
         Distance at which the positions are laid out before sliding, with zeros between them.
+    same
+        Whether ``low`` and ``high`` were chosen for the length of the axis.
     """
 
     size: int
@@ -36,6 +38,7 @@ class Window:
     high: int = 0
     wrap: bool = False
     spread: int = 1
+    same: bool = False
 
     @property
     def reach(self) -> int:
@@ -142,4 +145,5 @@ def padded(length: int, window: Window, padding: Padding) -> Window:
         total // 2,
         total - total // 2,
         padding == "CIRCULAR",
+        same=padding == "SAME",
     )
