@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Literal, get_args
 
 import equinox as eqx
 import jax
@@ -18,9 +17,9 @@ from widthwise.networks.parametrization import Real, check_std
 from widthwise.networks.place import Features, Place
 from widthwise.networks.positions import positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State
+from widthwise.numerics.choices import check_choice
 from widthwise.numerics.draws import Draws
 
-Mechanism = Literal["softmax", "identity", "relu", "abs"]
 _MECHANISMS: dict[str, Callable[[Array], Array]] = {
     "softmax": jax.nn.softmax,
     "identity": lambda logits: logits,
@@ -40,7 +39,7 @@ class Attention(Masking):
     value: Affine
     out: Affine
     heads: int = eqx.field(static=True)
-    mechanism: Mechanism = eqx.field(static=True)
+    mechanism: str = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, "*positions c"]) -> Float[Array, "*positions k"]:
         """Apply the map."""
@@ -97,7 +96,7 @@ class SelfAttention(Layer):
     heads: int = 1
     _: KW_ONLY
     head_width: int | None = None
-    mechanism: Mechanism = "softmax"
+    mechanism: str = "softmax"
     key_std: Real | None = None
     query_std: Real | None = None
     value_std: Real | None = None
@@ -114,11 +113,7 @@ class SelfAttention(Layer):
                 raise ValueError(
                     f"{name} of SelfAttention is {value!r}: give a whole number of at least 1"
                 )
-        if self.mechanism not in _MECHANISMS:
-            raise ValueError(
-                f"mechanism of SelfAttention is {self.mechanism!r}: give one of "
-                f"{', '.join(get_args(Mechanism))}"
-            )
+        check_choice("mechanism of SelfAttention", self.mechanism, list(_MECHANISMS))
         for name in ("key_std", "query_std", "value_std", "out_std", "bias_std"):
             check_std(name, getattr(self, name))
 
@@ -205,7 +200,7 @@ class SelfAttention(Layer):
 
 
 def _attended(
-    mechanism: Mechanism,
+    mechanism: str,
     logits: Float[Array, "*pairs p q"],
     mask: Bool[Array, "*examples q"] | None,
 ) -> Float[Array, "*pairs p q"]:

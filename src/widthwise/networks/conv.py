@@ -16,7 +16,6 @@ from widthwise.networks.place import Features, Place
 from widthwise.networks.positions import counts, positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.networks.windows import (
-    Padding,
     Sizes,
     Window,
     check_padding,
@@ -87,7 +86,7 @@ class Conv(Layer):
     filter: Sizes
     _: KW_ONLY
     strides: Sizes = 1
-    padding: Padding = "SAME"
+    padding: str = "SAME"
     dilation: Sizes = 1
     weight_std: Real | None = None
     bias_std: Real | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, Shaped
 
 from widthwise.networks.keyed import call
@@ -154,9 +155,9 @@ def _mask(name: str, x: Shaped[Array, "n ..."], mask: Shaped[ArrayLike, "..."] |
             f"{x.shape[:-1]}, (examples, positions...), True where a position is real"
         )
     try:
-        empty = not bool(jnp.all(jnp.any(found, axis=tuple(range(1, found.ndim)))))
-    except jax.errors.TracerBoolConversionError:
+        known = np.asarray(found)
+    except jax.errors.TracerArrayConversionError:
         return found
-    if empty:
+    if not known.any(axis=tuple(range(1, known.ndim))).all():
         raise ValueError(f"{name} leaves an example without a real position: drop that example")
     return found

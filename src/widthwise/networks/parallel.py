@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add, mul
-from typing import Any, Literal, get_args
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,16 +14,15 @@ from widthwise.networks.layer import Layer
 from widthwise.networks.masks import Mask, Masking, common, run
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import SpatialState, State
+from widthwise.numerics.choices import check_choice
 from widthwise.numerics.draws import Draws
-
-Join = Literal["sum", "product", "concatenation"]
 
 
 class Branches(Keyed, Masking):
     """The sum, product or concatenation (of channels) of maps of the same example."""
 
     branches: tuple[Any, ...]
-    join: Join = eqx.field(static=True)
+    join: str = eqx.field(static=True)
 
     def __call__(
         self, x: Float[Array, "*shape"], *, key: Key[Array, ""] | None = None
@@ -68,18 +67,15 @@ class Parallel(Layer):
     """
 
     branches: tuple[Layer, ...]
-    join: Join
+    join: str
 
-    def __init__(self, *branches: Layer, join: Join = "sum") -> None:
+    def __init__(self, *branches: Layer, join: str = "sum") -> None:
         if len(branches) < 2:
             raise ValueError(f"Parallel was given {len(branches)} branches: give two or more")
         for branch in branches:
             if not isinstance(branch, Layer):
                 raise TypeError(f"Parallel was given {branch!r}, which is not a Layer")
-        if join not in get_args(Join):
-            raise ValueError(
-                f"join of Parallel is {join!r}: give one of {', '.join(get_args(Join))}"
-            )
+        check_choice("join of Parallel", join, ("sum", "product", "concatenation"))
         object.__setattr__(self, "branches", branches)
         object.__setattr__(self, "join", join)
 

@@ -12,7 +12,6 @@ from widthwise.networks.place import Features, Place
 from widthwise.networks.positions import counts, positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.networks.windows import (
-    Padding,
     Sizes,
     Window,
     check_padding,
@@ -60,7 +59,7 @@ class SumPool(Layer):
     window: Sizes
     _: KW_ONLY
     strides: Sizes | None = None
-    padding: Padding = "VALID"
+    padding: str = "VALID"
 
     def __post_init__(self) -> None:
         name = type(self).__name__

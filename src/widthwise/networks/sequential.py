@@ -1,20 +1,20 @@
 """Layers one after the other: the network itself."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, DTypeLike, Float, Key, Shaped
+from jaxtyping import Array, ArrayLike, DTypeLike, Shaped
 
+from widthwise.networks.chain import Chain
 from widthwise.networks.chain_kernel import as_chain, chain_kernel
+from widthwise.networks.inputs import checked_inputs, features_of
 from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
 from widthwise.networks.kernel_sharding import Device
-from widthwise.networks.keyed import Keyed, split
 from widthwise.networks.layer import Layer, walk
-from widthwise.networks.masks import Mask, Masking, check_unmoved, input_masks, run, zeroed
+from widthwise.networks.masks import check_unmoved
 from widthwise.networks.parametrization import NTK, Parametrization
 from widthwise.networks.place import Features, Place
 from widthwise.networks.residual import Residual
@@ -22,45 +22,7 @@ from widthwise.networks.spatial_state import SpatialState, State, spatial_state
 from widthwise.networks.state import Kernel, dense_state
 from widthwise.networks.table import ParameterRow, parameter_rows
 from widthwise.numerics.draws import Draws
-from widthwise.numerics.memory import as_bytes
-
-
-class Chain(Keyed, Masking):
-    """The composition of the maps in ``layers``, of one example.
-
-    A ``key`` is needed by :class:`Dropout` only, which without one is the identity. A ``mask`` is
-    needed by examples of unequal length: it has the shape of the positions, True where one is
-    real; see :meth:`Sequential.kernel`.
-    """
-
-    layers: tuple[Any, ...]
-
-    def __call__(
-        self,
-        x: Float[Array, "*shape"],
-        *,
-        key: Key[Array, ""] | None = None,
-        mask: Shaped[ArrayLike, "..."] | None = None,
-    ) -> Float[Array, "*outputs"]:
-        """Apply the maps in order."""
-        if mask is None:
-            return self._in_order(x, None, key)[0]
-        batch, _ = input_masks(x[None], None, jnp.asarray(mask)[None], None)
-        real = jnp.asarray(mask) if batch is None else batch[0]
-        return self._in_order(zeroed(x, real), real, key)[0]
-
-    def masked(
-        self, x: Float[Array, "*shape"], mask: Mask, key: Key[Array, ""] | None
-    ) -> tuple[Float[Array, "*outputs"], Mask | None]:
-        """See :class:`Masking`."""
-        return self._in_order(x, mask, key)
-
-    def _in_order(
-        self, x: Array, mask: Mask | None, key: Key[Array, ""] | None
-    ) -> tuple[Array, Mask | None]:
-        for layer, own in zip(self.layers, split(key, len(self.layers)), strict=True):
-            x, mask = run(layer, x, mask, own)
-        return x, mask
+from widthwise.numerics.memory import as_bytes, refuse_beyond_memory
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -141,7 +103,7 @@ class Sequential(Layer):
         -------
         An Equinox module: ``model(x)`` maps one example, ``jax.vmap(model)`` a batch.
         """
-        features = _features(shape, dtype)
+        features = features_of(shape, dtype)
         self.output(features, self.place)
         return self.build(Draws(key), features, self.place)
 
@@ -185,26 +147,40 @@ class Sequential(Layer):
         an example has the kernels that it has without padding (up to :class:`Flatten`, which
         counts all positions). Windows whose place depends on an example's own length are refused.
         """
-        x1, x2 = _inputs(x1, x2)
-        mask1, mask2 = input_masks(x1, x2, mask1, mask2)
+        x1, x2, mask1, mask2 = checked_inputs(x1, x2, mask1=mask1, mask2=mask2)
         if diagonal and x2 is not None and len(x1) != len(x2):
             raise ValueError(
                 f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
             )
-        self.output(_features(x1.shape[1:], x1.dtype), self.place)
+        self.output(features_of(x1.shape[1:], x1.dtype), self.place)
         if x1.ndim == 2:
-            features = _features(x1.shape[1:], x1.dtype)
+            features = features_of(x1.shape[1:], x1.dtype)
             if chain := as_chain(self._flat(self.place), features):
                 return Kernel(*chain_kernel(chain, x1, x2, diagonal=diagonal))
             state = dense_state(x1, x2, diagonal=diagonal)
         else:
             aligned = not self.needs_all_positions(True)
-            if mask1 is not None and mask2 is not None:
-                x1, x2 = zeroed(x1, mask1), None if x2 is None else zeroed(x2, mask2)
+            if not aligned:
+                self._check_memory(x1, x1 if x2 is None else x2, diagonal)
             state = spatial_state(x1, x2, diagonal=diagonal, aligned=aligned)
             state = replace(state, mask1=mask1, mask2=mask2)
         state = self.propagate(state, self.place)
         return Kernel(state.nngp, state.ntk)
+
+    def _check_memory(self, x1: Array, x2: Array, diagonal: bool) -> None:
+        """Refuse kernels of all pairs of positions that cannot be held."""
+        features, most = features_of(x1.shape[1:], x1.dtype), 0
+        for layer, where in self._placed(self.place):
+            most = max(most, math.prod(features.shape[:-1]))
+            features = layer.output(features, where)
+        pairs = len(x1) * (1 if diagonal else len(x2)) + len(x1) + len(x2)
+        # The state has two kernels of these; a layer reads one state and writes another.
+        refuse_beyond_memory(
+            4 * pairs * most**2 * x1.dtype.itemsize,
+            f"kernels of all pairs of {most} positions for {len(x1)} and {len(x2)} examples",
+            "give fewer examples at a time, take kernel_operator(x1, x2), or end the network with "
+            "Flatten instead of pooling and attention",
+        )
 
     def kernel_operator(
         self,
@@ -250,12 +226,12 @@ class Sequential(Layer):
         >>> operator.shape, (operator @ np.ones(3)).shape, operator.block([0], [1, 2]).shape
         ((3, 3), (3,), (1, 2))
         """
-        x1, x2 = _inputs(x1, x2)
+        x1, x2, _, _ = checked_inputs(x1, x2)
         if which not in ("nngp", "ntk"):
             raise ValueError(f"which is {which!r}: give 'nngp' or 'ntk'")
         if tile is not None and tile < 1:
             raise ValueError(f"tile is {tile}: give at least 1 input, or None")
-        features = _features(x1.shape[1:], x1.dtype)
+        features = features_of(x1.shape[1:], x1.dtype)
         outputs = self.output(features, self.place).shape
         if len(outputs) != 1:
             raise ValueError(
@@ -338,41 +314,3 @@ class Sequential(Layer):
         """See :class:`Layer`."""
         layers = tuple(layer.resized(width, where) for layer, where in self._placed(place))
         return Sequential(*layers, parametrization=self.parametrization)
-
-
-def _features(shape: tuple[int, ...], dtype: DTypeLike | None) -> Features:
-    """Check the shape and floating type of one example."""
-    if not isinstance(shape, tuple) or not all(isinstance(s, int) for s in shape):
-        raise TypeError(f"shape is {shape!r}: give the shape of one example, such as (784,)")
-    if not shape or min(shape) < 1:
-        raise ValueError(f"shape is {shape}: give at least one axis, each of at least 1")
-    if dtype is not None and not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"dtype is {dtype}: give a floating type")
-    return Features(shape, dtype=jnp.zeros((), dtype).dtype)
-
-
-def _inputs(
-    x1: Shaped[ArrayLike, "..."], x2: Shaped[ArrayLike, "..."] | None
-) -> tuple[Float[Array, "n *shape"], Float[Array, "m *shape"] | None]:
-    """Check two batches of inputs."""
-    first = _batch("x1", x1)
-    if x2 is None:
-        return first, None
-    second = _batch("x2", x2)
-    if first.shape[1:] != second.shape[1:]:
-        raise ValueError(
-            f"examples of x1 have shape {first.shape[1:]} and those of x2 {second.shape[1:]}: give "
-            "inputs of one shape"
-        )
-    return first, second
-
-
-def _batch(name: str, x: Shaped[ArrayLike, "..."]) -> Float[Array, "n *shape"]:
-    """Check a batch of inputs."""
-    array = jnp.asarray(x)
-    if array.ndim < 2 or not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(
-            f"{name} is {array.dtype} of shape {array.shape}: give real floating numbers of "
-            "shape (examples, features) or (examples, positions..., channels)"
-        )
-    return array

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from widthwise.numerics.choices import check_choice
+
 Padding = Literal["SAME", "VALID", "CIRCULAR"]
 Sizes = int | tuple[int, ...]
 
@@ -124,11 +126,10 @@ def check_sizes(owner: str, name: str, value: Sizes) -> None:
 
 def check_padding(owner: str, padding: str, accepted: tuple[str, ...] = get_args(Padding)) -> None:
     """Refuse an unknown kind of padding."""
-    if padding not in accepted:
-        raise ValueError(f"padding of {owner} is {padding!r}: give one of {', '.join(accepted)}")
+    check_choice(f"padding of {owner}", padding, accepted)
 
 
-def padded(length: int, window: Window, padding: Padding) -> Window:
+def padded(length: int, window: Window, padding: str) -> Window:
     """Give a window the padding of an axis of ``length`` positions.
 
     SAME keeps one output for every ``stride`` positions, the odd zero coming last; CIRCULAR does
