@@ -90,10 +90,10 @@ def chain_kernel(
         Only the pairs (x1[i], x2[i]).
     """
     other = x1 if x2 is None else x2
-    table = _table(chain, x1.dtype)
     try:
-        known1, known2 = np.asarray(x1), np.asarray(other)
+        known1, known2, table = np.asarray(x1), np.asarray(other), _table(chain, x1.dtype)
     except jax.errors.TracerArrayConversionError:
+        table = jnp.asarray([list(gains) for gains in chain.gains], x1.dtype)
         return _traced(chain, table, x1, other, x2 is None, diagonal)
     if diagonal or max(len(known1), len(known2)) <= TILE:
         return _step_by_step(chain, table, known1, known2, x2 is None, diagonal)
@@ -101,7 +101,7 @@ def chain_kernel(
 
 
 def _traced(
-    chain: DenseChain, table: np.ndarray, x1: Array, x2: Array, same: bool, diagonal: bool
+    chain: DenseChain, table: Array, x1: Array, x2: Array, same: bool, diagonal: bool
 ) -> tuple[Array, Array]:
     """As part of a function that is differentiated or compiled as a whole."""
     levels1 = _levels(chain.runs, chain.last, table, x1)
