@@ -2,6 +2,7 @@
 
 from widthwise.networks.aggregate import Aggregate as Aggregate
 from widthwise.networks.attention import SelfAttention as SelfAttention
+from widthwise.networks.chain import Chain as Chain
 from widthwise.networks.conv import Conv as Conv
 from widthwise.networks.conv import ConvTranspose as ConvTranspose
 from widthwise.networks.conv_local import ConvLocal as ConvLocal
@@ -40,7 +41,6 @@ from widthwise.networks.place import Place as Place
 from widthwise.networks.pooling import AvgPool as AvgPool
 from widthwise.networks.pooling import SumPool as SumPool
 from widthwise.networks.residual import Residual as Residual
-from widthwise.networks.sequential import Chain as Chain
 from widthwise.networks.sequential import Sequential as Sequential
 from widthwise.networks.spatial_state import SpatialState as SpatialState
 from widthwise.networks.state import DenseState as DenseState

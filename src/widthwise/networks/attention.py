@@ -3,23 +3,23 @@
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Literal, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Key
 
 from widthwise.networks.dense import Affine
 from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Scales, draw, gains, scales, through
+from widthwise.networks.masks import Mask, Masking
 from widthwise.networks.parametrization import Real, check_std
 from widthwise.networks.place import Features, Place
 from widthwise.networks.positions import positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State
+from widthwise.numerics.choices import check_choice
 from widthwise.numerics.draws import Draws
 
-Mechanism = Literal["softmax", "identity", "relu", "abs"]
 _MECHANISMS: dict[str, Callable[[Array], Array]] = {
     "softmax": jax.nn.softmax,
     "identity": lambda logits: logits,
@@ -28,7 +28,7 @@ _MECHANISMS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-class Attention(eqx.Module):
+class Attention(Masking):
     """Self-attention of one example: ``sum_q zeta(k_p . k_q / key width) v_q`` in every head.
 
     The three maps of all heads stand side by side: keys, which are the queries too, values, and
@@ -39,16 +39,26 @@ class Attention(eqx.Module):
     value: Affine
     out: Affine
     heads: int = eqx.field(static=True)
-    mechanism: Mechanism = eqx.field(static=True)
+    mechanism: str = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, "*positions c"]) -> Float[Array, "*positions k"]:
         """Apply the map."""
+        return self._attend(x, None)
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*positions k"], Mask]:
+        """See :class:`Masking`: only real positions are attended to."""
+        del key
+        return self._attend(x, mask), mask
+
+    def _attend(self, x: Array, mask: Mask | None) -> Array:
         tokens = x.reshape(-1, x.shape[-1])
         keys, values = (
             f(tokens).reshape(len(tokens), self.heads, -1) for f in (self.key, self.value)
         )
         logits = jnp.einsum("phd,qhd->hpq", keys, keys) / keys.shape[-1]
-        weights = _MECHANISMS[self.mechanism](logits)
+        weights = _attended(self.mechanism, logits, None if mask is None else mask.reshape(-1))
         mixed = jnp.einsum("hpq,qhd->phd", weights, values).reshape(len(tokens), -1)
         return self.out(mixed).reshape(*x.shape[:-1], -1)
 
@@ -86,7 +96,7 @@ class SelfAttention(Layer):
     heads: int = 1
     _: KW_ONLY
     head_width: int | None = None
-    mechanism: Mechanism = "softmax"
+    mechanism: str = "softmax"
     key_std: Real | None = None
     query_std: Real | None = None
     value_std: Real | None = None
@@ -103,11 +113,7 @@ class SelfAttention(Layer):
                 raise ValueError(
                     f"{name} of SelfAttention is {value!r}: give a whole number of at least 1"
                 )
-        if self.mechanism not in _MECHANISMS:
-            raise ValueError(
-                f"mechanism of SelfAttention is {self.mechanism!r}: give one of "
-                f"{', '.join(get_args(Mechanism))}"
-            )
+        check_choice("mechanism of SelfAttention", self.mechanism, list(_MECHANISMS))
         for name in ("key_std", "query_std", "value_std", "out_std", "bias_std"):
             check_std(name, getattr(self, name))
 
@@ -163,8 +169,11 @@ class SelfAttention(Layer):
         state = spatial(self, state)
         axes, features, output = state.axes, state.features, self.output(state.features, place)
         keys, values, out = self.scales(features, place)
-        gain, zeta = gains(keys, features.shape[-1]).gain, _MECHANISMS[self.mechanism]
-        g1, g2 = (zeta(gain * _square(v, axes)) for v in (state.variance1, state.variance2))
+        gain = gains(keys, features.shape[-1]).gain
+        g1, g2 = (
+            _attended(self.mechanism, gain * _square(v, axes), _line(mask))
+            for v, mask in ((state.variance1, state.mask1), (state.variance2, state.mask2))
+        )
 
         def mixed(k: Array, left: Array, right: Array) -> Array:
             return (left @ _square(k, axes) @ jnp.swapaxes(right, -1, -2)).reshape(k.shape)
@@ -188,6 +197,24 @@ class SelfAttention(Layer):
     def resized(self, width: int, place: Place) -> "SelfAttention":
         """See :class:`Layer`."""
         return replace(self, width=self.width if place.last else width, head_width=width)
+
+
+def _attended(
+    mechanism: str,
+    logits: Float[Array, "*pairs p q"],
+    mask: Bool[Array, "*examples q"] | None,
+) -> Float[Array, "*pairs p q"]:
+    """Attention weights, zero for padding; finite also where nothing is real."""
+    if mask is None:
+        return _MECHANISMS[mechanism](logits)
+    real = mask[..., None, :]
+    weights = _MECHANISMS[mechanism](jnp.where(real, logits, jnp.finfo(logits.dtype).min))
+    return jnp.where(real, weights, 0.0)
+
+
+def _line(mask: Mask | None) -> Mask | None:
+    """Positions in one axis."""
+    return None if mask is None else mask.reshape(len(mask), -1)
 
 
 def _square(k: Float[Array, "*pairs"], axes: int) -> Float[Array, "*square"]:

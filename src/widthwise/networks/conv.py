@@ -6,16 +6,16 @@ from dataclasses import KW_ONLY, dataclass, replace
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Linear, Scales, draw, gains, scales, through
+from widthwise.networks.masks import Mask, Masking, real_windows
 from widthwise.networks.parametrization import Real, check_std
 from widthwise.networks.place import Features, Place
 from widthwise.networks.positions import counts, positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.networks.windows import (
-    Padding,
     Sizes,
     Window,
     check_padding,
@@ -26,7 +26,7 @@ from widthwise.networks.windows import (
 from widthwise.numerics.draws import Draws
 
 
-class Convolution(Linear):
+class Convolution(Linear, Masking):
     """The convolution of one example, positions first, channels last.
 
     ``weight`` has shape (width, channels, *filter), ``bias`` (width,).
@@ -47,6 +47,13 @@ class Convolution(Linear):
             rhs_dilation=[w.dilation for w in self.windows],
         )
         return self.scaled(jnp.moveaxis(y[0], 0, -1))
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*outputs k"], Mask]:
+        """See :class:`Masking`: padding counts as zeros."""
+        del key
+        return self(x), real_windows("Conv", mask, self.windows)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Conv(Layer):
     filter: Sizes
     _: KW_ONLY
     strides: Sizes = 1
-    padding: Padding = "SAME"
+    padding: str = "SAME"
     dilation: Sizes = 1
     weight_std: Real | None = None
     bias_std: Real | None = None
@@ -153,13 +160,14 @@ class Conv(Layer):
         state = spatial(self, state)
         features, output = state.features, self.output(state.features, place)
         windows = self.windows(features)
-        return through(
+        moved = through(
             state,
             gains(self.scales(features, place), self.fan_in(features)),
             output,
             steps=tuple((w, state.position_axes(axis)) for axis, w in enumerate(windows)),
             size=math.prod(w.size for w in windows),
         )
+        return moved.remasked(lambda mask: real_windows(type(self).__name__, mask, windows))
 
     def resized(self, width: int, place: Place) -> "Conv":
         """See :class:`Layer`."""

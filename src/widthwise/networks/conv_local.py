@@ -5,17 +5,18 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from widthwise.networks.conv import Conv
 from widthwise.networks.linear import Linear, draw
+from widthwise.networks.masks import Mask, Masking, real_windows
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.networks.windows import Window
 from widthwise.numerics.draws import Draws
 
 
-class LocalConvolution(Linear):
+class LocalConvolution(Linear, Masking):
     """The unshared convolution of one example, positions first, channels last.
 
     ``weight`` has shape (*outputs, width, channels * filter), ``bias`` (*outputs, width).
@@ -36,6 +37,13 @@ class LocalConvolution(Linear):
         )
         y = jnp.einsum("...kf,f...->...k", self.weight, patches[0])
         return self.scaled(y)
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*outputs k"], Mask]:
+        """See :class:`Masking`: padding counts as zeros."""
+        del key
+        return self(x), real_windows("ConvLocal", mask, self.windows)
 
 
 @dataclass(frozen=True)

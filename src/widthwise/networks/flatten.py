@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from widthwise.networks.layer import Layer
+from widthwise.networks.masks import Mask, Masking
 from widthwise.networks.place import Features, Place
 from widthwise.networks.positions import positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State, position_diagonal
@@ -15,22 +17,37 @@ from widthwise.networks.state import DenseState
 from widthwise.numerics.draws import Draws
 
 
-class Flat(eqx.Module):
+class Flat(Masking):
     """All numbers of one example in one axis."""
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, " d"]:
         """Apply the map."""
         return x.reshape(-1)
 
+    def masked(
+        self, x: Float[Array, "*shape"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, " d"], None]:
+        """See :class:`Masking`: padding stays, as zeros."""
+        del mask, key
+        return self(x), None
 
-class Summed(eqx.Module):
-    """The map x -> factor * sum over positions of x, of one example."""
 
-    factor: float = eqx.field(static=True)
+class Summed(Masking):
+    """The sum, or average, over positions of one example."""
+
+    average: bool = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, "*positions c"]) -> Float[Array, " c"]:
         """Apply the map."""
-        return self.factor * jnp.sum(x, axis=tuple(range(x.ndim - 1)))
+        return (jnp.mean if self.average else jnp.sum)(x, axis=tuple(range(x.ndim - 1)))
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, " c"], None]:
+        """See :class:`Masking`: real positions only."""
+        del key
+        total = jnp.sum(x, axis=tuple(range(x.ndim - 1)))
+        return (total / jnp.maximum(jnp.sum(mask), 1) if self.average else total), None
 
 
 @dataclass(frozen=True)
@@ -80,10 +97,7 @@ class Flatten(Layer):
 class GlobalSumPool(Layer):
     """Sum over all positions, channel by channel."""
 
-    def factor(self, features: Features) -> float:
-        """What multiplies the sum."""
-        del features
-        return 1.0
+    average: ClassVar[bool] = False
 
     def output(self, features: Features, place: Place) -> Features:
         """See :class:`Layer`: sums of Gaussian features are Gaussian."""
@@ -93,18 +107,24 @@ class GlobalSumPool(Layer):
 
     def build(self, draws: Draws, features: Features, place: Place) -> Summed:
         """See :class:`Layer`."""
-        del draws, place
-        return Summed(self.factor(features))
+        del draws, features, place
+        return Summed(self.average)
 
     def propagate(self, state: State, place: Place) -> DenseState:
-        """See :class:`Layer`: K(p, p') is summed over all pairs of positions."""
+        """See :class:`Layer`: K(p, p') is summed over all pairs of real positions."""
         state = spatial(self, state)
-        square, positions = self.factor(state.features) ** 2, tuple(range(-2 * state.axes, 0))
+        positions = tuple(range(-2 * state.axes, 0))
 
         def pooled(k: Array) -> Array:
-            return square * jnp.sum(k, axis=positions)
+            return jnp.sum(k, axis=positions)
 
-        return state.collapsed(pooled, self.output(state.features, place))
+        total = state.collapsed(pooled, self.output(state.features, place))
+        if not self.average:
+            return total
+        first, second = (count**2 for count in state.counts())
+        if state.pairwise:
+            first, second = first[:, None], second[None]
+        return total.divided(first, second)
 
     def needs_all_positions(self, wanted: bool) -> bool:
         """See :class:`Layer`."""
@@ -121,6 +141,4 @@ class GlobalSumPool(Layer):
 class GlobalAvgPool(GlobalSumPool):
     """Average over all positions, channel by channel."""
 
-    def factor(self, features: Features) -> float:
-        """What multiplies the sum."""
-        return 1 / math.prod(features.shape[:-1])
+    average: ClassVar[bool] = True

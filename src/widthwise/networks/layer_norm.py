@@ -5,15 +5,16 @@ from dataclasses import KW_ONLY, dataclass
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from widthwise.networks.layer import Layer
+from widthwise.networks.masks import Mask, Masking
 from widthwise.networks.place import Features, Place
-from widthwise.networks.spatial_state import State
+from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.numerics.draws import Draws
 
 
-class Normalized(eqx.Module):
+class Normalized(Masking):
     """The map x -> (x - mean) / sqrt(variance + epsilon) of one example."""
 
     positions: bool = eqx.field(static=True)
@@ -22,8 +23,22 @@ class Normalized(eqx.Module):
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Apply the map."""
         axes = tuple(range(x.ndim)) if self.positions else -1
-        centred = x - jnp.mean(x, axes, keepdims=True)
-        return centred * jax.lax.rsqrt(jnp.mean(centred**2, axes, keepdims=True) + self.epsilon)
+        return self._over(axes, x, None)
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*positions c"], Mask]:
+        """See :class:`Masking`: mean and variance of real positions."""
+        del key
+        if not self.positions:
+            return self(x), mask
+        real = jnp.broadcast_to(mask[..., None], x.shape)
+        return self._over(tuple(range(x.ndim)), x, real), mask
+
+    def _over(self, axes: int | tuple[int, ...], x: Array, real: Array | None) -> Array:
+        centred = x - jnp.mean(x, axes, keepdims=True, where=real)
+        variance = jnp.mean(centred**2, axes, keepdims=True, where=real)
+        return centred * jax.lax.rsqrt(variance + self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -72,11 +87,14 @@ class LayerNorm(Layer):
             )
         del place
         q1, q2 = state.own_variances()
-        return state.divided(self._norm(q1, state), self._norm(q2, state))
+        mask1, mask2 = None, None
+        if isinstance(state, SpatialState):
+            mask1, mask2 = state.mask1, state.mask2
+        return state.divided(self._norm(q1, state, mask1), self._norm(q2, state, mask2))
 
-    def _norm(self, q: Array, state: State) -> Array:
+    def _norm(self, q: Array, state: State, mask: Mask | None) -> Array:
         axes = tuple(range(1 - len(state.features.shape), 0)) if self.positions else ()
-        mean = jnp.mean(q, axes, keepdims=True) if axes else q
+        mean = jnp.mean(q, axes, keepdims=True, where=mask) if axes else q
         return jnp.broadcast_to(mean + self.epsilon, q.shape)
 
     def resized(self, width: int, place: Place) -> "LayerNorm":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add, mul
-from typing import Any, Literal, get_args
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,18 +11,18 @@ from jaxtyping import Array, Float, Key
 
 from widthwise.networks.keyed import Keyed, call, split
 from widthwise.networks.layer import Layer
+from widthwise.networks.masks import Mask, Masking, common, run
 from widthwise.networks.place import Features, Place
-from widthwise.networks.spatial_state import State
+from widthwise.networks.spatial_state import SpatialState, State
+from widthwise.numerics.choices import check_choice
 from widthwise.numerics.draws import Draws
 
-Join = Literal["sum", "product", "concatenation"]
 
-
-class Branches(Keyed):
+class Branches(Keyed, Masking):
     """The sum, product or concatenation (of channels) of maps of the same example."""
 
     branches: tuple[Any, ...]
-    join: Join = eqx.field(static=True)
+    join: str = eqx.field(static=True)
 
     def __call__(
         self, x: Float[Array, "*shape"], *, key: Key[Array, ""] | None = None
@@ -30,6 +30,17 @@ class Branches(Keyed):
         """Apply the map."""
         keys = split(key, len(self.branches))
         parts = [call(branch, x, k) for branch, k in zip(self.branches, keys, strict=True)]
+        return self._joined(parts)
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*outputs"], Mask | None]:
+        """See :class:`Masking`: real is what all branches leave real."""
+        keys = split(key, len(self.branches))
+        parts = [run(branch, x, mask, k) for branch, k in zip(self.branches, keys, strict=True)]
+        return self._joined([y for y, _ in parts]), common([after for _, after in parts])
+
+    def _joined(self, parts: list[Array]) -> Array:
         if self.join == "concatenation":
             return jnp.concatenate(parts, axis=-1)
         return reduce(add if self.join == "sum" else mul, parts)
@@ -56,18 +67,15 @@ class Parallel(Layer):
     """
 
     branches: tuple[Layer, ...]
-    join: Join
+    join: str
 
-    def __init__(self, *branches: Layer, join: Join = "sum") -> None:
+    def __init__(self, *branches: Layer, join: str = "sum") -> None:
         if len(branches) < 2:
             raise ValueError(f"Parallel was given {len(branches)} branches: give two or more")
         for branch in branches:
             if not isinstance(branch, Layer):
                 raise TypeError(f"Parallel was given {branch!r}, which is not a Layer")
-        if join not in get_args(Join):
-            raise ValueError(
-                f"join of Parallel is {join!r}: give one of {', '.join(get_args(Join))}"
-            )
+        check_choice("join of Parallel", join, ("sum", "product", "concatenation"))
         object.__setattr__(self, "branches", branches)
         object.__setattr__(self, "join", join)
 
@@ -118,7 +126,12 @@ class Parallel(Layer):
                 f"{self!r} has no kernel: end all branches but one with a layer with weights, "
                 "which makes them uncorrelated"
             )
-        return replace(reduce(_product if self.join == "product" else _sum, parts), features=output)
+        joined = reduce(_product if self.join == "product" else _sum, parts)
+        if isinstance(joined, SpatialState):
+            masks = [(p.mask1, p.mask2) for p in parts if isinstance(p, SpatialState)]
+            mask1, mask2 = (common(side) for side in zip(*masks, strict=True))
+            return replace(joined, features=output, mask1=mask1, mask2=mask2)
+        return replace(joined, features=output)
 
     def needs_all_positions(self, wanted: bool) -> bool:
         """See :class:`Layer`."""

@@ -4,14 +4,14 @@ import math
 from dataclasses import KW_ONLY, dataclass, replace
 
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from widthwise.networks.layer import Layer
+from widthwise.networks.masks import Mask, Masking, real_windows
 from widthwise.networks.place import Features, Place
 from widthwise.networks.positions import counts, positions_of, spatial
 from widthwise.networks.spatial_state import SpatialState, State
 from widthwise.networks.windows import (
-    Padding,
     Sizes,
     Window,
     check_padding,
@@ -23,7 +23,7 @@ from widthwise.networks.windows import (
 from widthwise.numerics.draws import Draws
 
 
-class Pooled(eqx.Module):
+class Pooled(Masking):
     """The map x -> factor * sum over each window of x, of one example."""
 
     windows: tuple[Window, ...] = eqx.field(static=True)
@@ -33,6 +33,13 @@ class Pooled(eqx.Module):
         """Apply the map."""
         steps = tuple((window, (axis,)) for axis, window in enumerate(self.windows))
         return self.factor * window_sums(x, steps=steps)
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*outputs c"], Mask]:
+        """See :class:`Masking`."""
+        del key
+        return self(x), real_windows("pooling", mask, self.windows)
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class SumPool(Layer):
     window: Sizes
     _: KW_ONLY
     strides: Sizes | None = None
-    padding: Padding = "VALID"
+    padding: str = "VALID"
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -101,7 +108,8 @@ class SumPool(Layer):
         def pooled(k: Array) -> Array:
             return square * window_sums(k, steps=steps)
 
-        return state.linear(pooled, self.output(state.features, place))
+        summed = state.linear(pooled, self.output(state.features, place))
+        return summed.remasked(lambda mask: real_windows(type(self).__name__, mask, windows))
 
     def needs_all_positions(self, wanted: bool) -> bool:
         """See :class:`Layer`."""

@@ -8,12 +8,13 @@ from jaxtyping import Array, Float, Key
 
 from widthwise.networks.keyed import Keyed, call
 from widthwise.networks.layer import Layer
+from widthwise.networks.masks import Mask, Masking, common, run
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import State
 from widthwise.numerics.draws import Draws
 
 
-class Skip(Keyed):
+class Skip(Keyed, Masking):
     """The map x -> x + multiplier * branch(x) of one example."""
 
     branch: Any
@@ -24,6 +25,13 @@ class Skip(Keyed):
     ) -> Float[Array, "*shape"]:
         """Apply the map."""
         return x + self.multiplier * call(self.branch, x, key)
+
+    def masked(
+        self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, "*positions c"], Mask | None]:
+        """See :class:`Masking`."""
+        y, after = run(self.branch, x, mask, key)
+        return x + self.multiplier * y, common([mask, after])
 
 
 @dataclass(frozen=True, repr=False)

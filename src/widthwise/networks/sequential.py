@@ -1,44 +1,28 @@
 """Layers one after the other: the network itself."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, DTypeLike, Float, Key, Shaped
+from jaxtyping import Array, ArrayLike, DTypeLike, Shaped
 
+from widthwise.networks.chain import Chain
 from widthwise.networks.chain_kernel import as_chain, chain_kernel
+from widthwise.networks.inputs import checked_inputs, features_of
 from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
 from widthwise.networks.kernel_sharding import Device
-from widthwise.networks.keyed import Keyed, call, split
 from widthwise.networks.layer import Layer, walk
+from widthwise.networks.masks import check_unmoved
 from widthwise.networks.parametrization import NTK, Parametrization
 from widthwise.networks.place import Features, Place
 from widthwise.networks.residual import Residual
-from widthwise.networks.spatial_state import State, spatial_state
+from widthwise.networks.spatial_state import SpatialState, State, spatial_state
 from widthwise.networks.state import Kernel, dense_state
 from widthwise.networks.table import ParameterRow, parameter_rows
 from widthwise.numerics.draws import Draws
-from widthwise.numerics.memory import as_bytes
-
-
-class Chain(Keyed):
-    """The composition of the maps in ``layers``, of one example.
-
-    A ``key`` is needed by :class:`Dropout` only, which without one is the identity.
-    """
-
-    layers: tuple[Any, ...]
-
-    def __call__(
-        self, x: Float[Array, "*shape"], *, key: Key[Array, ""] | None = None
-    ) -> Float[Array, "*outputs"]:
-        """Apply the maps in order."""
-        for layer, own in zip(self.layers, split(key, len(self.layers)), strict=True):
-            x = call(layer, x, own)
-        return x
+from widthwise.numerics.memory import as_bytes, refuse_beyond_memory
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -119,7 +103,7 @@ class Sequential(Layer):
         -------
         An Equinox module: ``model(x)`` maps one example, ``jax.vmap(model)`` a batch.
         """
-        features = _features(shape, dtype)
+        features = features_of(shape, dtype)
         self.output(features, self.place)
         return self.build(Draws(key), features, self.place)
 
@@ -129,6 +113,8 @@ class Sequential(Layer):
         x2: Shaped[ArrayLike, "..."] | None = None,
         *,
         diagonal: bool = False,
+        mask1: Shaped[ArrayLike, "..."] | None = None,
+        mask2: Shaped[ArrayLike, "..."] | None = None,
     ) -> Kernel:
         """Kernels of the network as its widths grow; see :class:`Kernel` for what they are.
 
@@ -139,6 +125,10 @@ class Sequential(Layer):
             (n, height, width, channels); ``x2=None`` means x1 again.
         diagonal
             Only the pairs (x1[i], x2[i]), for batches of equal length.
+        mask1, mask2
+            For examples of unequal length, padded to one: booleans (n, *positions) and
+            (m, *positions), True where a position is real; None if all are. What stands in the
+            padding does not matter.
 
         Returns
         -------
@@ -150,23 +140,47 @@ class Sequential(Layer):
         Kernels of all pairs of positions are computed only if a layer combines positions of which
         kernels are wanted, as pooling does; between convolutions and a :class:`Flatten`, only
         those of a position with itself.
+
+        With masks, padding is zero at the inputs and after every layer: convolutions and windows
+        read zeros there, attention and averages leave it out, and :class:`Flatten` keeps it. A
+        window of padding ``"VALID"`` is real where all its positions are. Padded behind its end,
+        an example has the kernels that it has without padding (up to :class:`Flatten`, which
+        counts all positions). Windows whose place depends on an example's own length are refused.
         """
-        x1, x2 = _inputs(x1, x2)
+        x1, x2, mask1, mask2 = checked_inputs(x1, x2, mask1=mask1, mask2=mask2)
         if diagonal and x2 is not None and len(x1) != len(x2):
             raise ValueError(
                 f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
             )
-        self.output(_features(x1.shape[1:], x1.dtype), self.place)
+        self.output(features_of(x1.shape[1:], x1.dtype), self.place)
         if x1.ndim == 2:
-            features = _features(x1.shape[1:], x1.dtype)
+            features = features_of(x1.shape[1:], x1.dtype)
             if chain := as_chain(self._flat(self.place), features):
                 return Kernel(*chain_kernel(chain, x1, x2, diagonal=diagonal))
             state = dense_state(x1, x2, diagonal=diagonal)
         else:
             aligned = not self.needs_all_positions(True)
+            if not aligned:
+                self._check_memory(x1, x1 if x2 is None else x2, diagonal)
             state = spatial_state(x1, x2, diagonal=diagonal, aligned=aligned)
+            state = replace(state, mask1=mask1, mask2=mask2)
         state = self.propagate(state, self.place)
         return Kernel(state.nngp, state.ntk)
+
+    def _check_memory(self, x1: Array, x2: Array, diagonal: bool) -> None:
+        """Refuse kernels of all pairs of positions that cannot be held."""
+        features, most = features_of(x1.shape[1:], x1.dtype), 0
+        for layer, where in self._placed(self.place):
+            most = max(most, math.prod(features.shape[:-1]))
+            features = layer.output(features, where)
+        pairs = len(x1) * (1 if diagonal else len(x2)) + len(x1) + len(x2)
+        # The state has two kernels of these; a layer reads one state and writes another.
+        refuse_beyond_memory(
+            4 * pairs * most**2 * x1.dtype.itemsize,
+            f"kernels of all pairs of {most} positions for {len(x1)} and {len(x2)} examples",
+            "give fewer examples at a time, take kernel_operator(x1, x2), or end the network with "
+            "Flatten instead of pooling and attention",
+        )
 
     def kernel_operator(
         self,
@@ -212,12 +226,12 @@ class Sequential(Layer):
         >>> operator.shape, (operator @ np.ones(3)).shape, operator.block([0], [1, 2]).shape
         ((3, 3), (3,), (1, 2))
         """
-        x1, x2 = _inputs(x1, x2)
+        x1, x2, _, _ = checked_inputs(x1, x2)
         if which not in ("nngp", "ntk"):
             raise ValueError(f"which is {which!r}: give 'nngp' or 'ntk'")
         if tile is not None and tile < 1:
             raise ValueError(f"tile is {tile}: give at least 1 input, or None")
-        features = _features(x1.shape[1:], x1.dtype)
+        features = features_of(x1.shape[1:], x1.dtype)
         outputs = self.output(features, self.place).shape
         if len(outputs) != 1:
             raise ValueError(
@@ -283,6 +297,11 @@ class Sequential(Layer):
         """See :class:`Layer`."""
         for layer, where in self._placed(place):
             state = layer.propagate(state, where)
+            if isinstance(state, SpatialState) and state.mask1 is not None:
+                check_unmoved(
+                    type(layer).__name__, state.features.shape[:-1], state.mask1.shape[1:]
+                )
+                state = state.zeroed()
         return state
 
     def needs_all_positions(self, wanted: bool) -> bool:
@@ -295,41 +314,3 @@ class Sequential(Layer):
         """See :class:`Layer`."""
         layers = tuple(layer.resized(width, where) for layer, where in self._placed(place))
         return Sequential(*layers, parametrization=self.parametrization)
-
-
-def _features(shape: tuple[int, ...], dtype: DTypeLike | None) -> Features:
-    """Check the shape and floating type of one example."""
-    if not isinstance(shape, tuple) or not all(isinstance(s, int) for s in shape):
-        raise TypeError(f"shape is {shape!r}: give the shape of one example, such as (784,)")
-    if not shape or min(shape) < 1:
-        raise ValueError(f"shape is {shape}: give at least one axis, each of at least 1")
-    if dtype is not None and not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"dtype is {dtype}: give a floating type")
-    return Features(shape, dtype=jnp.zeros((), dtype).dtype)
-
-
-def _inputs(
-    x1: Shaped[ArrayLike, "..."], x2: Shaped[ArrayLike, "..."] | None
-) -> tuple[Float[Array, "n *shape"], Float[Array, "m *shape"] | None]:
-    """Check two batches of inputs."""
-    first = _batch("x1", x1)
-    if x2 is None:
-        return first, None
-    second = _batch("x2", x2)
-    if first.shape[1:] != second.shape[1:]:
-        raise ValueError(
-            f"examples of x1 have shape {first.shape[1:]} and those of x2 {second.shape[1:]}: give "
-            "inputs of one shape"
-        )
-    return first, second
-
-
-def _batch(name: str, x: Shaped[ArrayLike, "..."]) -> Float[Array, "n *shape"]:
-    """Check a batch of inputs."""
-    array = jnp.asarray(x)
-    if array.ndim < 2 or not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(
-            f"{name} is {array.dtype} of shape {array.shape}: give real floating numbers of "
-            "shape (examples, features) or (examples, positions..., channels)"
-        )
-    return array

@@ -8,7 +8,7 @@ from functools import partial
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
 
 from widthwise.networks.place import Features
 from widthwise.networks.state import DenseState, same_examples
@@ -32,6 +32,9 @@ class SpatialState(eqx.Module):
         What one example looks like here.
     same
         Which pairs are one and the same example; None if none are.
+    mask1, mask2
+        Which positions of each first, and each second, input are real, (n, *P); None if all are.
+        Kernels of padding are zero.
     """
 
     nngp: Float[Array, "*pairs"]
@@ -40,6 +43,8 @@ class SpatialState(eqx.Module):
     variance2: Float[Array, "m *positions"]
     features: Features = eqx.field(static=True)
     same: Bool[Array, "*examples"] | None = None
+    mask1: Bool[Array, "n *real"] | None = None
+    mask2: Bool[Array, "m *real"] | None = None
 
     @property
     def axes(self) -> int:
@@ -96,6 +101,39 @@ class SpatialState(eqx.Module):
             q1, q2 = outer(q1, self.axes)[0], outer(q2, self.axes)[1]
         return (q1[:, None], q2[None]) if self.pairwise else (q1, q2)
 
+    def remasked(self, f: Callable[[Array], Array]) -> "SpatialState":
+        """Apply a map to the masks, if there are any."""
+        if self.mask1 is None or self.mask2 is None:
+            return self
+        return replace(self, mask1=f(self.mask1), mask2=f(self.mask2))
+
+    def zeroed(self) -> "SpatialState":
+        """Set the kernels of padding to zero."""
+        if self.mask1 is None or self.mask2 is None:
+            return self
+        first, second = self._across(self.mask1, self.mask2)
+        own1, own2 = self.mask1, self.mask2
+        if not self.aligned:
+            own1, own2 = (a & b for a, b in (outer(own1, self.axes), outer(own2, self.axes)))
+        return replace(
+            self,
+            nngp=jnp.where(first & second, self.nngp, 0.0),
+            ntk=jnp.where(first & second, self.ntk, 0.0),
+            variance1=jnp.where(own1, self.variance1, 0.0),
+            variance2=jnp.where(own2, self.variance2, 0.0),
+        )
+
+    def counts(self) -> tuple[Float[Array, " n"], Float[Array, " m"]]:
+        """Numbers of real positions of each first, and each second, input; at least one."""
+
+        def count(variance: Array, mask: Array | None) -> Array:
+            positions = self.features.shape[:-1]
+            real = jnp.ones((len(variance), *positions), bool) if mask is None else mask
+            number = jnp.sum(real, axis=tuple(range(1, real.ndim)))
+            return jnp.maximum(number, 1).astype(variance.dtype)
+
+        return count(self.variance1, self.mask1), count(self.variance2, self.mask2)
+
     def linear(self, f: Callable[[Array], Array], features: Features) -> "SpatialState":
         """Apply a linear map of the trailing axes of positions to all kernels."""
         return replace(
@@ -138,9 +176,9 @@ State = DenseState | SpatialState
 
 
 def outer(
-    q: Float[Array, "n *positions"], axes: int
-) -> tuple[Float[Array, "n *first"], Float[Array, "n *second"]]:
-    """Shape numbers of positions for the first, and the second, of each pair of positions."""
+    q: Shaped[Array, "n *positions"], axes: int
+) -> tuple[Shaped[Array, "n *first"], Shaped[Array, "n *second"]]:
+    """Shape what positions have for the first, and the second, of each pair of positions."""
     n, positions, ones = len(q), q.shape[1:], (1,) * axes
     return q.reshape((n, *positions, *ones)), q.reshape((n, *ones, *positions))
 

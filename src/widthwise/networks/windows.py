@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from widthwise.numerics.choices import check_choice
+
 Padding = Literal["SAME", "VALID", "CIRCULAR"]
 Sizes = int | tuple[int, ...]
 
@@ -27,6 +29,8 @@ class Window:
         Whether the axis is continued periodically, otherwise by zeros.
     spread
         Distance at which the positions are laid out before sliding, with zeros between them.
+    same
+        Whether ``low`` and ``high`` were chosen for the length of the axis.
     """
 
     size: int
@@ -36,6 +40,7 @@ class Window:
     high: int = 0
     wrap: bool = False
     spread: int = 1
+    same: bool = False
 
     @property
     def reach(self) -> int:
@@ -121,11 +126,10 @@ def check_sizes(owner: str, name: str, value: Sizes) -> None:
 
 def check_padding(owner: str, padding: str, accepted: tuple[str, ...] = get_args(Padding)) -> None:
     """Refuse an unknown kind of padding."""
-    if padding not in accepted:
-        raise ValueError(f"padding of {owner} is {padding!r}: give one of {', '.join(accepted)}")
+    check_choice(f"padding of {owner}", padding, accepted)
 
 
-def padded(length: int, window: Window, padding: Padding) -> Window:
+def padded(length: int, window: Window, padding: str) -> Window:
     """Give a window the padding of an axis of ``length`` positions.
 
     SAME keeps one output for every ``stride`` positions, the odd zero coming last; CIRCULAR does
@@ -142,4 +146,5 @@ def padded(length: int, window: Window, padding: Padding) -> Window:
         total // 2,
         total - total // 2,
         padding == "CIRCULAR",
+        same=padding == "SAME",
     )

@@ -1,8 +1,10 @@
-"""Amounts of memory in words, and memory that JAX takes as it is."""
+"""Amounts of memory in words, how much there is, and memory that JAX takes as it is."""
 
 import math
+import os
 import re
 
+import jax
 import numpy as np
 from jaxtyping import DTypeLike
 
@@ -36,6 +38,49 @@ def as_bytes(name: str, amount: str | int) -> int:
         raise ValueError(
             f"{name} is {amount!r}: give a number of bytes, or words such as '8GB'"
         ) from None
+
+
+def available() -> int | None:
+    """Bytes that JAX's first device still has; None where that is not known."""
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        stats = device.memory_stats() or {}
+        return stats["bytes_limit"] - stats["bytes_in_use"] if "bytes_limit" in stats else None
+    try:
+        with open("/proc/meminfo") as lines:
+            found = dict(line.split(":", 1) for line in lines)
+        return int(found["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def refuse_beyond_memory(needed: int, what: str, instead: str) -> None:
+    """Refuse to allocate what does not fit.
+
+    Parameters
+    ----------
+    needed
+        Estimate in bytes.
+    what
+        What would be allocated.
+    instead
+        What to do then.
+
+    Raises
+    ------
+    ValueError
+        If it is known that so much is not available.
+    """
+    there = available()
+    if there is not None and needed > there:
+        raise ValueError(
+            f"{what} would take about {in_words(needed)}, and {in_words(there)} are available: "
+            f"{instead}"
+        )
 
 
 def in_words(count: int) -> str:

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-_MASKS = "masked inputs are not offered: give examples of one shape"
+_MASKS = "masks go to a network of widthwise itself: net.kernel(x1, x2, mask1=..., mask2=...)"
 _INTERNAL = "it serves to write layers of the archived kind: write a widthwise.networks.Layer"
 
 STAX = {

@@ -1,6 +1,5 @@
 """The tangent kernel and the covariance of one finite network."""
 
-import difflib
 from collections.abc import Callable
 from typing import Any, Literal, cast, get_args, overload
 
@@ -24,6 +23,7 @@ from widthwise.ensembles.tangent.parametric import (
 from widthwise.ensembles.tangent.products import kernel_by_products
 from widthwise.ensembles.tangent.sites import Site, find_sites, watched_gradients
 from widthwise.ensembles.tangent.tiles import Kernels, tiled
+from widthwise.numerics.choices import check_choice
 
 
 @overload
@@ -200,10 +200,7 @@ def _output_products(
 
 def _check_method(method: str) -> None:
     known = ("auto", *get_args(Method))
-    if method not in known:
-        near = difflib.get_close_matches(str(method), known, n=1)
-        guess = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"method is {method!r}: give one of {', '.join(known)}{guess}")
+    check_choice("method", method, known)
 
 
 @eqx.filter_jit
