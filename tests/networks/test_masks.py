@@ -63,7 +63,7 @@ def test_without_pooling(key):
 
 
 def test_positions_of_outputs_and_one_mask_alone():
-    net = nn.Sequential(nn.Conv(W, 3), parametrization=RULES)
+    net = nn.Sequential(nn.ConvTranspose(W, 3), parametrization=RULES)
     both = net.kernel(PADDED, mask1=MASK).nngp
     alone = net.kernel(PADDED, SERIES, mask1=MASK).nngp
     np.testing.assert_allclose(alone[:, 2], both[:, 2], rtol=1e-9)
@@ -106,7 +106,7 @@ def test_pairs_of_unequal_length(key):
     [
         (nn.Conv(W, 3, padding="CIRCULAR"), {}, "padding of Conv is CIRCULAR"),
         (nn.AvgPool(3, padding="SAME"), {}, "padding of AvgPool is SAME with strides"),
-        (nn.ConvTranspose(W, 3, strides=2, padding="VALID"), {}, "depend on an example's length"),
+        (nn.ConvTranspose(W, 3, strides=2, padding="VALID"), {}, "beyond the ends of an example"),
         (nn.Aggregate(np.ones((2, LONG))), {}, "Aggregate makes positions"),
         (nn.Dense(W), {"mask1": MASK * 1}, "mask1 is int"),
         (nn.Dense(W), {"mask1": MASK[:, 0]}, "give booleans of shape"),

@@ -46,7 +46,7 @@ def empirical_ntk(net, model, x):
 GROWING = [
     pytest.param(
         build, form, id=f"{build.__name__}-{form.__name__}",
-        marks=() if (build, form) == (residual, nn.DepthMuP) else pytest.mark.slow,
+        marks=() if (build, form) == (plain, nn.MuP) else pytest.mark.slow,
     )
     for build in (plain, residual)
     for form in PARAMETRIZATIONS

@@ -194,4 +194,12 @@ class ConvTranspose(Conv):
             low = reach - 1
         else:
             low = reach - 1 if stride > reach - 1 else -(-total // 2)
-        return Window(window.size, 1, window.dilation, low, total - low, spread=stride)
+        return Window(
+            window.size,
+            1,
+            window.dilation,
+            low,
+            total - low,
+            spread=stride,
+            same=self.padding == "SAME",
+        )

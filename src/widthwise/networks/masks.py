@@ -83,8 +83,8 @@ def common(masks: Sequence[Mask | None]) -> Mask | None:
 def real_windows(owner: str, mask: Mask, windows: Sequence[Window]) -> Mask:
     """Say which windows are real, as if the examples had not been padded.
 
-    Without padding of its own a window is real where all its positions are. With zeros around
-    the axis, one output for each position, an output is as real as its position.
+    Without padding of its own a window is real where all its positions are. With ``SAME``, one
+    output (or several) for each position, an output is as real as its position.
 
     Parameters
     ----------
@@ -107,15 +107,14 @@ def real_windows(owner: str, mask: Mask, windows: Sequence[Window]) -> Mask:
                 "which depends on the length that an example has without its padding: with masks "
                 "give 'VALID', or 'SAME' with strides of 1"
             )
-        length = mask.shape[axis]
-        if window.spread > 1:
-            if window.count(length) != window.spread * length:
-                raise ValueError(
-                    f"padding of {owner} is 'VALID' with windows longer than the strides, whose "
-                    "ends depend on an example's length: with masks give 'SAME'"
-                )
+        if window.same:
             mask = jnp.repeat(mask, window.spread, axis)
-        elif not window.same:
+        elif window.spread > 1 or window.low or window.high:
+            raise ValueError(
+                f"padding of {owner} is 'VALID', with outputs beyond the ends of an example: with "
+                "masks give 'SAME'"
+            )
+        else:
             held = window_sums(mask.astype(jnp.float32), steps=((window, (axis,)),))
             mask = held == window.size
     return mask
