@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, Float, Key, Shaped
 
 from widthwise.networks.chain_kernel import as_chain, chain_kernel
+from widthwise.networks.conv_kernel import conv_kernel
 from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
 from widthwise.networks.kernel_sharding import Device
 from widthwise.networks.keyed import Keyed, call, split
@@ -156,12 +157,14 @@ class Sequential(Layer):
             raise ValueError(
                 f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
             )
-        self.output(_features(x1.shape[1:], x1.dtype), self.place)
+        features = _features(x1.shape[1:], x1.dtype)
+        self.output(features, self.place)
         if x1.ndim == 2:
-            features = _features(x1.shape[1:], x1.dtype)
             if chain := as_chain(self._flat(self.place), features):
                 return Kernel(*chain_kernel(chain, x1, x2, diagonal=diagonal))
             state = dense_state(x1, x2, diagonal=diagonal)
+        elif found := conv_kernel(self._flat(self.place), x1, x2, diagonal=diagonal):
+            return found
         else:
             aligned = not self.needs_all_positions(True)
             state = spatial_state(x1, x2, diagonal=diagonal, aligned=aligned)
