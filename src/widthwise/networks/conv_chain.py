@@ -114,9 +114,9 @@ def _circles(
     circles = []
     for length, along in zip(positions, zip(*windows, strict=True), strict=True):
         wrapped = any(w.wrap for w in along)
-        if any(w.stride > 1 for w in along) or (
-            wrapped and not all(w.wrap or w.reach == 1 for w in along)
-        ):
+        edge = max(max(w.low, w.high) for w in along)
+        zeros = any(not w.wrap and w.reach > 1 for w in along)
+        if any(w.stride > 1 for w in along) or (wrapped and (zeros or edge > length)):
             return None
-        circles.append(length + (0 if wrapped else max(max(w.low, w.high) for w in along)))
+        circles.append(length if wrapped else length + edge)
     return tuple(circles)

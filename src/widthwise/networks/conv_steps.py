@@ -16,16 +16,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from widthwise.activations import Activation
 from widthwise.numerics.safe import safe_sqrt
 
+Numbers = Array | np.ndarray
 Offsets = tuple[tuple[int, ...], ...]  # of the window's positions, for each axis
 Runs = tuple[tuple[Activation, Offsets, int], ...]  # with how many such blocks follow each other
-
-
-Numbers = Array | np.ndarray
 
 
 class Maps(NamedTuple):
@@ -125,7 +123,7 @@ def through(
             scale = root1 * root2
             distance = gain * ((root1 - root2) ** 2 + 2 * scale * gap)
             ntk = gain * ntk + own * scale * (1.0 - gap)
-            distance, ntk = _apart(partial(_both_sums, offsets), distance, ntk)
+            distance, ntk = _apart(partial(_both_sums, offsets), gain >= 0, distance, ntk)
             gap, slope = phi.gap_map(_gap(distance, *inside), inside, after)
             return (gap, (ntk + own_shift) * slope * (known[0] * known[1])), None
 
@@ -188,10 +186,9 @@ def _both_sums(offsets: Offsets, one: Array, other: Array) -> tuple[Array, Array
     return _sums(one, offsets), _sums(other, offsets)
 
 
-def _apart(f: Callable, *arrays: Array) -> tuple[Array, ...]:
-    """Do what ``f`` does, as a branch that is always taken.
+def _apart(f: Callable, always: Bool[Array, ""], *arrays: Array) -> tuple[Array, ...]:
+    """Do what ``f`` does, as a branch that is always taken, which the compiler cannot know.
 
-    Otherwise the compiler evaluates the activation again for every position of a window.
+    Otherwise it evaluates the activation again for every position of a window.
     """
-    finite = arrays[0].ravel()[0] <= np.inf
-    return jax.lax.cond(finite, f, lambda *same: same, *arrays)
+    return jax.lax.cond(always, f, lambda *same: same, *arrays)

@@ -150,7 +150,8 @@ class Sequential(Layer):
         -----
         Kernels of all pairs of positions are computed only if a layer combines positions of which
         kernels are wanted, as pooling does; between convolutions and a :class:`Flatten`, only
-        those of a position with itself.
+        those of a position with itself. Of many known images, networks that begin with blocks of a
+        convolution and an activation are computed without holding all pairs; see `conv_kernel`.
         """
         x1, x2 = _inputs(x1, x2)
         if diagonal and x2 is not None and len(x1) != len(x2):
