@@ -17,8 +17,9 @@ def dense(x1, x2=None, **options):
     return nn.Sequential(nn.Dense(4), nn.Relu(), nn.Dense(1)).kernel(x1, x2, **options)
 
 
-def pooled(x1, x2=None, **options):
-    return nn.Sequential(nn.Conv(4, 3), nn.Relu(), nn.GlobalAvgPool()).kernel(x1, x2, **options)
+def pooled(x1, x2=None, strides=1, **options):
+    convolution = nn.Conv(4, 3, strides=strides)
+    return nn.Sequential(convolution, nn.Relu(), nn.GlobalAvgPool()).kernel(x1, x2, **options)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,8 @@ def pooled(x1, x2=None, **options):
         (lambda: nn.SelfAttention(4, mechanism="sofmax"), "abs; did you mean 'softmax'"),
         (lambda: nn.Parallel(nn.Relu(), nn.Relu(), join="add"), "one of sum, product, conc"),
         (lambda: nn.Elementwise(activations.from_function(lambda z: jnp.exp(z**2))), "grows so"),
-        (lambda: pooled(np.ones((1, 700, 700, 1))), "490000 positions .* would take about 23 TB"),
+        (lambda: pooled(np.ones((1, 700, 700, 1)), strides=2), "490000 positions .* about 23 TB"),
+        (lambda: pooled(np.ones((1, 3000, 3000, 1))), "90.* positions would take about"),
     ],
 )
 def test_refused(make, message):

@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, DTypeLike, Shaped
 
 from widthwise.networks.chain import Chain
 from widthwise.networks.chain_kernel import as_chain, chain_kernel
+from widthwise.networks.conv_kernel import conv_kernel
 from widthwise.networks.inputs import checked_inputs, features_of
 from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
 from widthwise.networks.kernel_sharding import Device
@@ -139,7 +140,8 @@ class Sequential(Layer):
         -----
         Kernels of all pairs of positions are computed only if a layer combines positions of which
         kernels are wanted, as pooling does; between convolutions and a :class:`Flatten`, only
-        those of a position with itself.
+        those of a position with itself. Of many known images, networks that begin with blocks of a
+        convolution and an activation are computed without holding all pairs; see `conv_kernel`.
 
         With masks, padding is zero at the inputs and after every layer: convolutions and windows
         read zeros there, attention and averages leave it out, and :class:`Flatten` keeps it. A
@@ -152,12 +154,16 @@ class Sequential(Layer):
             raise ValueError(
                 f"diagonal pairs x1[i] with x2[i], but there are {len(x1)} and {len(x2)} of them"
             )
-        self.output(features_of(x1.shape[1:], x1.dtype), self.place)
+        features = features_of(x1.shape[1:], x1.dtype)
+        self.output(features, self.place)
         if x1.ndim == 2:
-            features = features_of(x1.shape[1:], x1.dtype)
             if chain := as_chain(self._flat(self.place), features):
                 return Kernel(*chain_kernel(chain, x1, x2, diagonal=diagonal))
             state = dense_state(x1, x2, diagonal=diagonal)
+        elif (mask1 is None and mask2 is None) and (
+            found := conv_kernel(self._flat(self.place), x1, x2, diagonal=diagonal)
+        ):
+            return found
         else:
             aligned = not self.needs_all_positions(True)
             if not aligned:

@@ -1,0 +1,247 @@
+"""Kernels of convolutional chains: image pair after image pair, on all cores.
+
+Only one shift between the positions of a pair is looked at at a time: along a convolution they
+keep it. So nothing of the size of all pairs of positions is ever held, and an image with itself
+needs only every other shift. Equal layers in a row are one compiled loop.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import combinations_with_replacement, product
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from widthwise.networks.conv_chain import ConvChain, as_conv_chain
+from widthwise.networks.conv_steps import Maps, Numbers, Runs, Table, maps, through
+from widthwise.networks.dense import Dense
+from widthwise.networks.layer import Layer
+from widthwise.networks.place import Features, Place
+from widthwise.networks.spatial_state import State
+from widthwise.networks.state import DenseState, Kernel, same_examples
+from widthwise.numerics.memory import refuse_beyond_memory
+from widthwise.numerics.threads import cores, one_thread_per_core
+
+_ARRAYS = 64  # at once on a core, each of all positions times the shifts along one axis; measured
+LARGE = 2**20  # pairs of positions times convolutions below which programs shared by all are used
+_IMAGES = 8  # images on each side of a tile, where positions stay with themselves
+
+
+class Block(NamedTuple):
+    """Some of the images, filled up with zeros, and what belongs to them."""
+
+    where: slice
+    maps: Maps
+
+
+def conv_kernel(
+    placed: Iterable[tuple[Layer, Place]],
+    x1: Float[Array, "n *positions c"],
+    x2: Float[Array, "m *positions c"] | None,
+    *,
+    diagonal: bool,
+) -> Kernel | None:
+    """Kernels of a network that begins as a convolutional chain.
+
+    Parameters
+    ----------
+    placed
+        Its layers.
+    x1, x2
+        Images; ``x2=None`` means x1 again.
+    diagonal
+        Only the pairs (x1[i], x2[i]).
+
+    Returns
+    -------
+    None if the network does not, if there are too few pairs for it to pay, or if the images are not
+    known but traced.
+    """
+    other = x1 if x2 is None else x2
+    chain = as_conv_chain(placed, Features(x1.shape[1:], dtype=x1.dtype))
+    if chain is None or _work(chain, len(x1) * (1 if diagonal else len(other))) < LARGE:
+        return None
+    try:
+        known1, known2 = np.asarray(x1), np.asarray(other)
+    except jax.errors.TracerArrayConversionError:
+        return None
+    if chain.together:
+        positions = int(np.prod(chain.circles))
+        refuse_beyond_memory(
+            _ARRAYS * positions * max(chain.circles) * x1.dtype.itemsize * cores(),
+            f"kernels of images with {positions} positions",
+            "give smaller images, or end the network with Flatten instead of a global pooling",
+        )
+    state: State = _state(chain, known1, None if x2 is None else known2, diagonal)
+    for layer, place in chain.tail:
+        state = layer.propagate(state, place)
+    return Kernel(state.nngp, state.ntk)
+
+
+def _state(chain: ConvChain, x1: np.ndarray, x2: np.ndarray | None, diagonal: bool) -> DenseState:
+    """Kernel state behind the sum over positions."""
+    images = Images(chain, x1.dtype)
+    blocks1 = images.cut(x1)
+    blocks2 = blocks1 if x2 is None else images.cut(x2)
+    if diagonal:
+        nngp, ntk = images.matching(blocks1, blocks2)
+    else:
+        nngp, ntk = images.crossed(blocks1, blocks2, symmetric=x2 is None)
+    if x2 is None:
+        own = [nngp if diagonal else np.diagonal(nngp)] * 2
+    elif all(isinstance(layer, Dense) for layer, _ in chain.tail):  # do not ask for variances
+        own = [np.zeros(len(x), x.dtype) for x in (x1, x2)]
+    else:
+        own = [images.matching(blocks, blocks)[0] for blocks in (blocks1, blocks2)]
+    same = same_examples(len(x1), diagonal=diagonal) if x2 is None else None
+    variance1, variance2 = own if diagonal else (own[0][:, None], own[1][None])
+    arrays = (jnp.asarray(a) for a in (nngp, ntk, variance1, variance2))
+    return DenseState(*arrays, features=chain.features, same=same)
+
+
+def _work(chain: ConvChain, pairs: int) -> int:
+    positions = int(np.prod(chain.circles))
+    return pairs * len(chain.rows) * positions ** (2 if chain.together else 1)
+
+
+class Images:
+    """The programs of one chain, for images of one dtype."""
+
+    def __init__(self, chain: ConvChain, dtype: np.dtype) -> None:
+        self.chain = chain
+        self.table = Table(chain.rows.astype(dtype), chain.inside().astype(dtype))
+        self.size = 1 if chain.together else _IMAGES
+
+    def cut(self, x: Float[np.ndarray, "n *positions c"]) -> list[Block]:
+        """Follow the variances of all images."""
+        edges = [(0, c - p) for c, p in zip(self.chain.circles, x.shape[1:-1], strict=True)]
+        rest = -len(x) % self.size
+        whole = maps(self.chain.runs, self.table, np.pad(x, [(0, rest), *edges, (0, 0)]))
+        blocks = []
+        for start in range(0, len(x), self.size):
+            stop = start + self.size
+            part = Maps(*(each[..., start:stop] for each in whole))
+            blocks.append(Block(slice(start, min(stop, len(x))), part))
+        return blocks
+
+    def crossed(
+        self, first: list[Block], second: list[Block], *, symmetric: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """All pairs; each unordered one once if both sides are the same."""
+        shape = first[-1].where.stop, second[-1].where.stop
+        found = [np.empty(shape, self.table.rows.dtype) for _ in range(2)]
+        tile = self.tile(crossed=True)
+
+        def one(pair: tuple[Block, Block]) -> None:
+            (a, maps1), (b, maps2) = pair
+            same = symmetric and a == b
+            for whole, values in zip(found, tile(maps1, maps2, same), strict=True):
+                block = np.asarray(values)[: a.stop - a.start, : b.stop - b.start]
+                whole[a, b] = np.triu(block) + np.triu(block, 1).T if same else block
+                if symmetric and not same:
+                    whole[b, a] = block.T
+
+        pairs = combinations_with_replacement(first, 2) if symmetric else product(first, second)
+        _on_all_cores(one, list(pairs))
+        return self.chain.factor * found[0], self.chain.factor * found[1]
+
+    def matching(self, first: list[Block], second: list[Block]) -> tuple[np.ndarray, np.ndarray]:
+        """Only images of the same number."""
+        found = [np.empty(first[-1].where.stop, self.table.rows.dtype) for _ in range(2)]
+        tile = self.tile(crossed=False)
+
+        def one(pair: tuple[Block, Block]) -> None:
+            (a, maps1), (_, maps2) = pair
+            for whole, values in zip(found, tile(maps1, maps2, first is second), strict=True):
+                whole[a] = np.asarray(values).ravel()[: a.stop - a.start]
+
+        _on_all_cores(one, list(zip(first, second, strict=True)))
+        return self.chain.factor * found[0], self.chain.factor * found[1]
+
+    def tile(self, *, crossed: bool) -> Callable[..., tuple[Array, Array]]:
+        """Return what gives both kernels of the images of two blocks."""
+        chain, rows = self.chain, self.table.rows
+        shifts = _shifts(chain.circles) if chain.together else {}
+
+        def tile(first: Maps, second: Maps, same: bool) -> tuple[Array, Array]:
+            if chain.together:
+                return _all_positions(chain.runs, rows, first, second, shifts[same])
+            return _same_positions(chain.runs, rows, first, second, crossed)
+
+        return tile
+
+
+def _on_all_cores(one: Callable, pairs: list) -> None:
+    with one_thread_per_core() as pool:
+        list(pool.map(one, pairs))
+
+
+@partial(jax.jit, static_argnums=(0, 4))
+def _same_positions(
+    runs: Runs, rows: Float[Numbers, "blocks 4"], first: Maps, second: Maps, crossed: bool
+) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
+    """Sum over positions with themselves, of all pairs of images or of matching ones."""
+    if crossed:
+        first = Maps(*(each[..., :, None] for each in first))
+        second = Maps(*(each[..., None, :] for each in second))
+    axes = tuple(range(first.data.ndim - (3 if crossed else 2)))
+    nngp, ntk = (jnp.sum(k, axis=axes) for k in through(runs, rows, first, second))
+    return nngp, ntk
+
+
+class Shifts(NamedTuple):
+    """Shifts along all axes of positions but the last, with how often each counts."""
+
+    number: Numbers
+    shifts: Int[Numbers, "outer axes-1"]
+    weights: Float[Numbers, " outer"]
+
+
+def _shifts(circles: tuple[int, ...]) -> dict[bool, Shifts]:
+    """Give those of two images and, under True, of an image with itself: opposites are equal."""
+    outer = list(product(*(range(length) for length in circles[:-1])))
+    opposite = {s: tuple(-a % b for a, b in zip(s, circles, strict=False)) for s in outer}
+    half = [s for s in outer if s <= opposite[s]]
+    weights = [1.0 if s == opposite[s] else 2.0 for s in half]
+
+    def listed(chosen: list, weights: list[float]) -> Shifts:
+        more = len(outer) - len(chosen)
+        table = np.asarray(chosen + [outer[0]] * more, np.int32).reshape(len(outer), -1)
+        return Shifts(np.asarray(len(chosen)), table, np.asarray(weights + [0.0] * more))
+
+    return {False: listed(outer, [1.0] * len(outer)), True: listed(half, weights)}
+
+
+@partial(jax.jit, static_argnums=0)
+def _all_positions(
+    runs: Runs, rows: Float[Numbers, "blocks 4"], first: Maps, second: Maps, shifts: Shifts
+) -> tuple[Float[Array, "1 1"], Float[Array, "1 1"]]:
+    """Sum over all pairs of positions, of one pair of images."""
+    sizes = first.data.shape[1:-1]
+    twice = _wound(jnp.concatenate(second)[..., 0])
+    ends = np.cumsum([len(each) for each in second])[:-1]
+
+    def add(index: Array, total: tuple[Array, Array]) -> tuple[Array, Array]:
+        zero = np.int32(0)
+        starts = (zero, *shifts.shifts[index], zero, zero)
+        moved = jax.lax.dynamic_slice(twice, starts, (len(twice), *sizes, sizes[-1]))
+        kernels = through(runs, rows, first, Maps(*jnp.split(moved, ends)))
+        weight = shifts.weights[index].astype(rows.dtype)
+        axes = tuple(range(len(sizes)))
+        nngp, ntk = (t + weight * jnp.sum(k, axes) for t, k in zip(total, kernels, strict=True))
+        return nngp, ntk
+
+    zero = jnp.zeros(sizes[-1], rows.dtype)
+    nngp, ntk = jax.lax.fori_loop(0, shifts.number, add, (zero, zero))
+    return jnp.sum(nngp)[None, None], jnp.sum(ntk)[None, None]
+
+
+def _wound(each: Float[Array, "k *positions"]) -> Float[Array, "k *twice shifts"]:
+    """Put twice around all circles but the last, and there at every shift in turn."""
+    last = np.arange(each.shape[-1])
+    for axis in range(1, each.ndim - 1):
+        each = jnp.concatenate([each, each], axis)
+    return each[..., (last[:, None] + last) % len(last)]
