@@ -92,7 +92,7 @@ def as_conv_chain(placed: Iterable[tuple[Layer, Place]], features: Features) -> 
     circles = _circles(positions, [windows for _, windows in blocks])
     if circles is None or not isinstance(pool, Flatten | GlobalSumPool):
         return None
-    isinstance(pool, GlobalSumPool)
+    together = isinstance(pool, GlobalSumPool)
     count = math.prod(features.shape[:-1])
     if isinstance(pool, GlobalSumPool):
         factor = 1 / count**2 if pool.average else 1.0
@@ -107,7 +107,7 @@ def as_conv_chain(placed: Iterable[tuple[Layer, Place]], features: Features) -> 
         table,
         tuple(outputs),
         circles,
-        isinstance(pool, GlobalSumPool),
+        together,
         factor,
         behind,
         tail=layers[1:],
