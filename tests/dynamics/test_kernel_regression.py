@@ -132,7 +132,7 @@ def test_refusals(monkeypatch):
     bad[3, 2] = np.nan
     for given, message in (
         ({"ridge": -1e-3}, "ridge is -0.001"),
-        ({"x": bad}, "x has 1 entries that are NaN"),
+        ({"x": bad}, "1 numbers that are not finite"),
         ({"y": Y * np.inf}, "y has .* NaN or infinite"),
         ({"y": Y[:-1]}, r"y has shape \(299, 2\)"),
         ({"solver": Solver(method="direct", memory=10)}, "needs 720 KB for 300 points"),

@@ -222,7 +222,7 @@ INDEFINITE = np.eye(4) - 0.5
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: predict(NET, X * np.nan, Y), "train_train has 16 entries that are NaN"),
+        (lambda: predict(NET, X * np.nan, Y), "12 numbers that are not finite"),
         (lambda: predict(NET, X, Y / 0.0), "y_train has 8 entries that are NaN or infinite"),
         (lambda: predict(NET, X, Y[:3]), r"y_train has shape \(3, 2\): give \(4,\)"),
         (lambda: predict(NET, None, Y), "x_train is None"),
