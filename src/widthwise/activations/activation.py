@@ -13,15 +13,14 @@ from jaxtyping import Array, ArrayLike, Float, Real
 
 from widthwise.activations.averages import Averages, ClosedForms, ComposedPair
 from widthwise.activations.fixed_points import FixedPoint, find_fixed_points
+from widthwise.activations.gaps import Two, covariances_of, gap_by_dual, gap_by_form
 from widthwise.numerics.quadrature import KinkRule, floating, gaussian_mean, gaussian_pair_mean
-from widthwise.numerics.safe import safe_sqrt
 
 if TYPE_CHECKING:
     from widthwise.activations.verdict import Verdict
 
 Parity = Literal["odd", "even"]
 _Number = float | Array
-_Two = tuple[Float[Array | np.ndarray, "..."], Float[Array | np.ndarray, "..."]]
 _EXCESS = 1e-9  # a correlation this far outside [-1, 1] is rounding; further is a mistake
 
 
@@ -225,8 +224,8 @@ class Activation:
     def gap_map(
         self,
         gap: Float[Array, "*pairs"],
-        variances: _Two,
-        moments: _Two,
+        variances: Two,
+        moments: Two,
     ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
         """``1 - correlation`` after the function, and ``E[s'(u) s'(v)]``, from that before it.
 
@@ -242,9 +241,9 @@ class Activation:
         """
         around = (gap, variances, moments)
         if self.forms is not None and self.forms.gap is not None and self.offset == 0.0:
-            return _gap_by_form(self.forms.gap, self.gain**2, *around)
-        covariances = _covariances(gap, variances)
-        return _gap_by_dual(self.dual(*covariances), *around), self.dual_derivative(*covariances)
+            return gap_by_form(self.forms.gap, self.gain**2, *around)
+        covariances = covariances_of(gap, variances)
+        return gap_by_dual(self.dual(*covariances), *around), self.dual_derivative(*covariances)
 
     def fixed_points(self, variance: float | int = 1.0) -> tuple[FixedPoint, ...]:
         """Every fixed point of the correlation map in [-1, 1], in ascending order."""
@@ -330,38 +329,6 @@ def _evaluate(
 def _compiled(program: Callable) -> Callable:
     """Compile for a function and all its affine versions: gain and offset are traced."""
     return jax.jit(program, static_argnums=0)
-
-
-@partial(jax.jit, static_argnums=0, inline=True)
-def _gap_by_form(
-    form: Callable, gain: Float[ArrayLike, ""], gap: Array, variances: _Two, moments: _Two
-) -> tuple[Array, Array]:
-    scale = _scale(moments)
-    after, slope = form(gap, *variances, jnp.where(scale > 0, scale, 1.0) / gain)
-    return _kept(after, gap, variances, scale), gain * slope
-
-
-@partial(jax.jit, inline=True)
-def _gap_by_dual(dual: Array, gap: Array, variances: _Two, moments: _Two) -> Array:
-    scale = _scale(moments)
-    return _kept(1.0 - dual / jnp.where(scale > 0, scale, 1.0), gap, variances, scale)
-
-
-@partial(jax.jit, inline=True)
-def _covariances(gap: Array, variances: _Two) -> tuple[Array, Array, Array]:
-    gap, k11, k22 = jnp.broadcast_arrays(gap, *variances)
-    return (1.0 - gap) * _scale((k11, k22)), k11, k22
-
-
-def _scale(variances: _Two) -> Array:
-    return safe_sqrt(variances[0]) * safe_sqrt(variances[1])
-
-
-def _kept(after: Array, gap: Array, variances: _Two, scale: Array) -> Array:
-    """Keep a gap in its range, and equal inputs equal."""
-    after = jnp.where(scale > 0, jnp.clip(after, 0.0, 2.0), 0.0)
-    equal = safe_sqrt(variances[0]) == safe_sqrt(variances[1])
-    return jnp.where((gap == 0.0) & equal, 0.0, after)
 
 
 def _is_zero(number: _Number) -> bool:
