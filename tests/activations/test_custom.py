@@ -14,11 +14,11 @@ from widthwise import activations
         (jnp.tanh, (), "odd", True),
         (jax.nn.relu, (0.0,), None, True),
         (lambda z: jnp.maximum(z, 0) ** 2, (0.0,), None, True),
-        (lambda z: jnp.clip(z, -1, 2), (-1.0, 2.0), None, True),
+        pytest.param(lambda z: jnp.clip(z, -1, 2), (-1.0, 2.0), None, True, marks=pytest.mark.slow),
         (jnp.sign, (0.0,), "odd", False),
         (lambda z: jnp.where(jnp.abs(z) > 0.5, z, 0), (-0.5, 0.5), "odd", False),
         (lambda z: jnp.where(z > 0.123, z**2, z), (0.123,), None, False),
-        (lambda z: jnp.sin(6 * z) + z, (), "odd", True),
+        pytest.param(lambda z: jnp.sin(6 * z) + z, (), "odd", True, marks=pytest.mark.slow),
     ],
 )
 def test_kinks_parity_and_jumps_are_found(function, kinks, parity, continuous):
@@ -35,6 +35,7 @@ def test_averages_of_a_copy_agree_with_the_original():
     np.testing.assert_allclose(phi.dual_derivative(k12), known.dual_derivative(k12), atol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_jump_has_an_infinite_slope_only_at_the_ends():
     phi = activations.from_function(jnp.sign)
     k12 = jnp.asarray([-0.5, 0.0, 0.5])

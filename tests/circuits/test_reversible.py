@@ -107,7 +107,10 @@ def test_two_gates_approach_the_random_permutation(key, layers, expected):
     assert abs(hits / circuits - expected) < 4 * error
 
 
-@pytest.mark.parametrize(("n", "layers", "circuits"), [(1, 3, 20_000), (3, 16, 10_000)])
+@pytest.mark.parametrize(
+    ("n", "layers", "circuits"),
+    [(1, 3, 20_000), pytest.param(3, 16, 10_000, marks=pytest.mark.slow)],
+)
 def test_other_sizes_agree_with_the_random_permutation(key, n, layers, circuits):
     expected = reversible.permutation_probability(n)
     hits = reversible.measure_property(key, n, layers, circuits=circuits)[-1]

@@ -42,7 +42,13 @@ START = (0.3 * normal(1502, (8, 2)), 0.3 * normal(1503, (3, 2)))
 ENSEMBLES = [name for name in RECORDS if name.startswith("predict_")]
 
 
-@pytest.mark.parametrize("name", ENSEMBLES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "predict_relu2" else name
+        for name in ENSEMBLES
+    ],
+)
 def test_ensembles(name):
     record = RECORDS[name]
     x, y = data(record)

@@ -16,7 +16,13 @@ WIDTH, DEPTH = 32, 3
 PAIR = np.array([[1.0, 0.5, 1.0]])
 
 
-@pytest.mark.parametrize("name", ["relu.centered", "tanh", "tanh(4)"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tanh",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("relu.centered", "tanh(4)")),
+    ],
+)
 def test_same_mean_and_far_less_noise(name, key):
     """Differences have mean zero within their error, and the mean is closer to K + H/n."""
     phi = activations.get(name)
@@ -51,7 +57,12 @@ def test_one_jacobian_for_each_transition():
 
 
 @pytest.mark.parametrize(
-    ("name", "order", "error"), [("tanh", 31, 1e-7), ("tanh(4)", 63, 1e-5), ("silu", 31, 1e-10)]
+    ("name", "order", "error"),
+    [
+        ("tanh", 31, 1e-7),
+        pytest.param("tanh(4)", 63, 1e-5, marks=pytest.mark.slow),
+        ("silu", 31, 1e-10),
+    ],
 )
 def test_mehlers_formula(name, order, error):
     phi = activations.get(name)

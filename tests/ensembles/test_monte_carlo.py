@@ -76,6 +76,7 @@ def test_pair_of_functions(key):
     assert np.abs(estimate.nngp.z(gram / 5)).max() < 4
 
 
+@pytest.mark.slow
 def test_fluctuations_fall_like_the_root_of_the_width(key):
     net = nn.Sequential(nn.Dense(8), nn.Relu(), nn.Dense(1), parametrization=nn.NTK(1.3, 0.2))
     result = kernel_convergence(net, X1, key=key, widths=(16, 64), members=200)

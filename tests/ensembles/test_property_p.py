@@ -46,6 +46,7 @@ def test_odd_network_violates_at_one_of_two_opposite_inputs(key):
     assert np.all(ensembles.count_violations(net, 4, key=key, members=20).counts == 8)
 
 
+@pytest.mark.slow
 def test_deep_zero_mean_network_has_property_p_as_rarely_as_a_random_function(key):
     """tanh(4 z), width 128, 16 hidden layers: reference 0.015 +- 0.005 from 600 networks."""
     net = ensembles.natural_network(activations.tanh(4.0), 4, width=128, depth=16)

@@ -163,6 +163,7 @@ def test_operations_are_counted():
         kernels.flops(widths, "exact")  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.slow
 def test_squared_errors_fall_with_width_as_predicted(key):
     """Mean squared errors of two hidden relu layers: 1/n and 1/n^2, and about 1/2 for a sample."""
     scaling = observables.error_scaling(key, activations.relu, (16, 32), members=40, samples=2000)

@@ -137,6 +137,7 @@ def test_draws_do_not_depend_on_how_many_there_are(key):
     assert np.array_equal(few, many[:10])
 
 
+@pytest.mark.slow
 def test_first_correction_tends_to_its_deep_limit():
     """Many input bits: nearly all pairs start unrelated, and then decorrelate."""
     deep = kernels.deep_width_correction(shifted_relu, 40, 4, width=64)

@@ -62,7 +62,14 @@ def test_relu_networks_of_depth_100(dtype, error, bias_std):
         np.testing.assert_allclose(np.asarray(found, float)[0], exact, rtol=error)
 
 
-@pytest.mark.parametrize("phi", [activations.relu, activations.erf, activations.tanh()])
+@pytest.mark.parametrize(
+    "phi",
+    [
+        activations.relu,
+        activations.erf,
+        pytest.param(activations.tanh(), marks=pytest.mark.slow),
+    ],
+)
 def test_tiles_are_parts_of_the_whole(phi, key, monkeypatch):
     x = np.array(jax.random.normal(key, (23, 3)))
     x[7] = x[2]

@@ -40,7 +40,13 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+SLOW = ("valid", "periodic")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NETWORKS],
+)
 def test_shift_by_shift_is_all_at_once(name, monkeypatch):
     for x1, x2, diagonal in FORMS.values():
         expected = NETWORKS[name].kernel(x1, x2, diagonal=diagonal)

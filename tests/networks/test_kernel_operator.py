@@ -18,7 +18,9 @@ OTHER = nn.Sequential(nn.Dense(4), nn.Residual(nn.Sequential(nn.Relu(), nn.Dense
 
 
 # The general kernel knows coincident inputs to sqrt(rounding) only, in a tile or in the whole.
-@pytest.mark.parametrize(("net", "error"), [(CHAIN, 1e-12), (OTHER, 1e-8)])
+@pytest.mark.parametrize(
+    ("net", "error"), [(CHAIN, 1e-12), pytest.param(OTHER, 1e-8, marks=pytest.mark.slow)]
+)
 def test_an_operator_is_its_matrix(net, error):
     matrix, cross = (np.asarray(net.kernel(*x).ntk) for x in ((X1,), (X1, X2)))
     operator = net.kernel_operator(X1, tile=4)

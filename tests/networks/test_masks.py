@@ -37,7 +37,13 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+SLOW = ("windows", "branches")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NETWORKS],
+)
 def test_padding_changes_nothing(name, key):
     net = nn.Sequential(*NETWORKS[name], parametrization=RULES)
     kernel = net.kernel(PADDED, mask1=MASK)
@@ -70,6 +76,7 @@ def test_positions_of_outputs_and_one_mask_alone():
     np.testing.assert_array_equal(np.asarray(both != 0)[0, 2], np.outer(MASK[0], MASK[2]))
 
 
+@pytest.mark.slow
 def test_parts_of_images():
     images = RNG.standard_normal((2, 5, 4, 2))
     mask = np.zeros((2, 5, 4), bool)
@@ -90,6 +97,7 @@ def apply(model, x):
 WIDE = nn.Sequential(*NETWORKS["windows"], parametrization=RULES).at_width(48)
 
 
+@pytest.mark.slow
 def test_pairs_of_unequal_length(key):
     """Within the errors of 200 networks and the next order, about 3 / width."""
     x = jnp.asarray(np.concatenate([SERIES, MASK[..., None]], -1))

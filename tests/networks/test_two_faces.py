@@ -76,6 +76,7 @@ def test_tangent_kernel_at_growing_width(parametrization, build, key):
     assert 0.35 < relative[1] / relative[0] < 0.7  # 1/2 in theory
 
 
+@pytest.mark.slow
 def test_error_of_the_covariance_falls_with_width(key):
     """First correction 1/n: two hidden layers, E f^4 / 3 (E f^2)^2 - 1 tells the fluctuation."""
     excess = []

@@ -106,7 +106,10 @@ def definition(f, params, x1, x2, rate=lambda _: 1.0):
     return total
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow) if case == "images" else case for case in CASES],
+)
 def test_methods_agree_with_the_definition(case):
     make, params, x1, x2, methods = CASES[case]
     f = make()
