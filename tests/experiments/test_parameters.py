@@ -134,3 +134,10 @@ def test_a_study_without_its_decorator_says_so() -> None:
 def test_names() -> None:
     assert CoinStudy.name == "coin-study"
     assert issubclass(CoinStudy, Study)
+
+
+def test_a_study_needs_parts_or_methods_of_its_own():
+    with pytest.raises(TypeError, match="Empty has no parts: define predict, shards, measure"):
+
+        class Empty(Study):
+            question = "Nothing?"

@@ -11,6 +11,7 @@ from widthwise.experiments.executors import ProcessPool as ProcessPool
 from widthwise.experiments.executors import Serial as Serial
 from widthwise.experiments.executors import ShardError as ShardError
 from widthwise.experiments.parameters import Parameter as Parameter
+from widthwise.experiments.part import Part as Part
 from widthwise.experiments.reference import Reference as Reference
 from widthwise.experiments.run import Run as Run
 from widthwise.experiments.shard import Shard as Shard

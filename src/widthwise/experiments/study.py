@@ -22,12 +22,14 @@ from widthwise.experiments import parameters
 from widthwise.experiments.claim import Claim
 from widthwise.experiments.executors import Executor
 from widthwise.experiments.parameters import Parameter
+from widthwise.experiments.part import Part
 from widthwise.experiments.reference import Reference
 from widthwise.experiments.run import Run
 from widthwise.experiments.shard import Shard
 from widthwise.plotting import Picture
 
 S = TypeVar("S", bound="Study")
+_ACTS = ("predict", "shards", "measure", "compare")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,10 @@ class Study(abc.ABC):
         The work it executes.
     revision
         Raise it when the same parameters give other numbers than before.
+    parts
+        The parts of a study that has several: modules with the names of
+        [`Part`][widthwise.experiments.part.Part]. A study without parts defines ``predict``,
+        ``shards``, ``measure`` and ``compare`` itself.
     name
         The class name in lower case with hyphens: ``NoCoincidence`` is ``no-coincidence``, in the
         module ``no_coincidence``.
@@ -63,12 +69,16 @@ class Study(abc.ABC):
     question: ClassVar[str]
     reference: ClassVar[Reference]
     revision: ClassVar[int] = 1
+    parts: ClassVar[tuple[Part, ...]] = ()
 
     seed: Annotated[int, Ge(0), Lt(2**32), Doc("Seed of every random number.")] = 0
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+        missing = [name for name in _ACTS if getattr(cls, name) is getattr(Study, name)]
+        if missing and not cls.parts:
+            raise TypeError(f"{cls.__name__} has no parts: define {', '.join(missing)}")
 
     def __post_init__(self) -> None:
         if "__dataclass_fields__" not in type(self).__dict__:
@@ -83,21 +93,20 @@ class Study(abc.ABC):
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from None
 
-    # What a study defines.
+    # What a study defines: its parts, or these methods themselves.
 
     def check(self) -> None:
         """Refuse what the annotations cannot express: raise ValueError. Accepts all by default."""
         return
 
-    @abc.abstractmethod
     def predict(self) -> xr.DataTree:
         """Return what theory says, one node per part; it never sees a measurement."""
+        return xr.DataTree.from_dict({part.PART: part.predict(self) for part in self.parts})
 
-    @abc.abstractmethod
     def shards(self) -> list[Shard]:
         """Return the pieces of the measurement: cheap, and in a fixed order."""
+        return [shard for part in self.parts for shard in part.shards(self)]
 
-    @abc.abstractmethod
     def measure(self, shard: Shard, key: Key[jax.Array, ""]) -> xr.Dataset:
         """Measure one shard.
 
@@ -105,15 +114,24 @@ class Study(abc.ABC):
         of members stand along the dimension ``member``; the rest is equal in all shards that
         differ in members only.
         """
+        (part,) = (part for part in self.parts if shard.part == part.PART)
+        return part.measure(self, shard, key)
 
-    @abc.abstractmethod
     def compare(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Claim]:
         """Return the claims; ``measurement`` has one node per part, settings as dimensions."""
+        return [
+            claim
+            for part in self.parts
+            for claim in part.claims(self, *_nodes(part.PART, prediction, measurement))
+        ]
 
     def figures(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Picture]:
-        """Return the pictures of the study; none by default."""
-        del prediction, measurement
-        return []
+        """Return the pictures of the study."""
+        return [
+            picture
+            for part in self.parts
+            for picture in part.pictures(self, *_nodes(part.PART, prediction, measurement))
+        ]
 
     @classmethod
     def quick(cls: type[S]) -> S:
@@ -250,6 +268,14 @@ class Study(abc.ABC):
             again=again,
             keep_shards=keep_shards,
         )
+
+
+def _nodes(
+    part: str, prediction: xr.DataTree, measurement: xr.DataTree
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return prediction and measurement of a part; no measurement for one of theory alone."""
+    found = measurement[part].to_dataset() if part in measurement else xr.Dataset()
+    return prediction[part].to_dataset(), found
 
 
 def option_words(name: str, value: Any) -> list[str]:

@@ -14,6 +14,7 @@ from widthwise.plotting import Picture, diagonal, legend, new_figure, square, th
 if TYPE_CHECKING:
     from widthwise.studies.no_coincidence.study import NoCoincidence
 
+PART = "correlation"
 GRID = np.linspace(-1.0, 1.0, 201)
 
 

@@ -1,19 +1,13 @@
 """The study no-coincidence: its parameters, presets and parts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Annotated
 
-import jax
-import xarray as xr
 from annotated_types import Ge, Le, MinLen
-from jaxtyping import Key
 from typing_extensions import Doc
 
 from widthwise import activations
-from widthwise.experiments import Claim, Reference, Shard, Study
-from widthwise.plotting import Picture
+from widthwise.experiments import Reference, Shard, Study
 from widthwise.studies.no_coincidence import (
     circuits,
     correlation,
@@ -23,17 +17,6 @@ from widthwise.studies.no_coincidence import (
     norms,
     property_p,
 )
-
-PARTS: Mapping[str, ModuleType] = {
-    "correlation": correlation,
-    "covariance": covariance,
-    "norms": norms,
-    "images": images,
-    "property_p": property_p,
-    "circuits": circuits,
-    "estimators": estimators,
-}
-"""Each part has predict, shards, measure, claims and pictures; the study only joins them."""
 
 Width = Annotated[int, Ge(1), Le(65536)]
 
@@ -70,6 +53,8 @@ class NoCoincidence(Study):
         year=2025,
         arxiv="2510.06527",
     )
+
+    parts = (correlation, covariance, norms, images, property_p, circuits, estimators)
 
     activations: Annotated[
         tuple[str, ...],
@@ -110,37 +95,9 @@ class NoCoincidence(Study):
         for name in self.activations:
             activations.get(name)
 
-    def predict(self) -> xr.DataTree:
-        """Theory alone, one node per part."""
-        return xr.DataTree.from_dict({name: part.predict(self) for name, part in PARTS.items()})
-
     def shards(self) -> list[Shard]:
         """Pieces of a few seconds each; first those that need least of what predicting compiles."""
-        return [shard for part in reversed(list(PARTS.values())) for shard in part.shards(self)]
-
-    def measure(self, shard: Shard, key: Key[jax.Array, ""]) -> xr.Dataset:
-        """One piece of the measurement of its part."""
-        return PARTS[shard.part].measure(self, shard, key)
-
-    def compare(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Claim]:
-        """Join the claims of all parts."""
-        return [
-            claim
-            for name, part in PARTS.items()
-            for claim in part.claims(
-                self, prediction[name].to_dataset(), measured(measurement, name)
-            )
-        ]
-
-    def figures(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Picture]:
-        """Join the pictures of all parts."""
-        return [
-            picture
-            for name, part in PARTS.items()
-            for picture in part.pictures(
-                self, prediction[name].to_dataset(), measured(measurement, name)
-            )
-        ]
+        return [shard for part in reversed(self.parts) for shard in part.shards(self)]
 
     @classmethod
     def quick(cls) -> "NoCoincidence":
@@ -186,8 +143,3 @@ class NoCoincidence(Study):
             estimator_widths=(16, 32, 64, 128, 256),
             estimator_members=256,
         )
-
-
-def measured(measurement: xr.DataTree, part: str) -> xr.Dataset:
-    """Return the measurement of a part; empty for a part of theory alone."""
-    return measurement[part].to_dataset() if part in measurement else xr.Dataset()
