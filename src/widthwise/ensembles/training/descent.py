@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from widthwise.ensembles.training.problem import Job, Problem, Trained
+from widthwise.ensembles.training.problem import Job, Problem
 from widthwise.ensembles.training.rates import Optimizer, Transformation, rate_factors
-from widthwise.ensembles.training.recorders import Recorder, arrays_of, observe
+from widthwise.ensembles.training.recorders import arrays_of, observe
 from widthwise.ensembles.training.schedule import batch_of_step
+from widthwise.ensembles.training.trained import Recorder, Trained
 
 DIVERGED = 1e6
 _SCHEDULE = 0x5C4ED01E

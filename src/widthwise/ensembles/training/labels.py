@@ -42,7 +42,7 @@ def dataset_of(
     A dataset with dimensions ``(width, [learning_rate], [richness], member, clock, ...)``.
     """
     sweep = [name for name in _UNITS if name in grid.swept]
-    sizes = dict(zip((*_UNITS, "member"), grid.shape, strict=True))
+    sizes: dict[str, int] = dict(zip((*_UNITS, "member"), grid.shape, strict=True))
     leading = ("width", *sweep, "member")
     front = (1, *(sizes[name] for name in leading[1:]))
 

@@ -1,17 +1,18 @@
 """What to keep of a network while it trains: functions of it and the training data."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from widthwise.ensembles.training.problem import Job, Problem, Trained
+from widthwise.ensembles.training.kernels import feature_kernel, gradient_kernel, ntk
+from widthwise.ensembles.training.problem import Job, Problem
+from widthwise.ensembles.training.spectra import sharpness, singular_values
+from widthwise.ensembles.training.trained import Recorded, Recorder, Trained
 from widthwise.numerics.choices import check_choice
 
-Recorder = Callable[[Any, Array, Array], Mapping[str, tuple[tuple[str, ...], Array]]]
-Recorded = dict[str, tuple[tuple[str, ...], Array]]
 RESERVED = ("width", "member", "step", "time", "learning_rate", "richness")
 
 
@@ -27,9 +28,17 @@ def loss(model: Trained, x: Float[Array, "n *shape"], y: Shaped[Array, "n *outpu
     return {"loss": ((), model.loss(jax.vmap(model)(x), y))}
 
 
-BUILT_IN: dict[str, Recorder] = {"output": output, "loss": loss}
+BUILT_IN: dict[str, Recorder] = {
+    "output": output,
+    "loss": loss,
+    "feature_kernel": feature_kernel,
+    "gradient_kernel": gradient_kernel,
+    "ntk": ntk,
+    "singular_values": singular_values(),
+    "sharpness": sharpness(),
+}
 # Those that are evaluated on the test inputs also, and whether they need targets.
-_ON_TEST = {output: False, loss: True}
+_ON_TEST: dict[Recorder, bool] = {output: False, loss: True}
 
 
 class Kept(NamedTuple):

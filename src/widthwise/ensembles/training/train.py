@@ -15,9 +15,10 @@ from widthwise.ensembles.training.labels import dataset_of, joined
 from widthwise.ensembles.training.losses import Loss
 from widthwise.ensembles.training.problem import checked_problem
 from widthwise.ensembles.training.rates import Optimizer, Transformation, checked_rates
-from widthwise.ensembles.training.recorders import Recorder, chosen, described
+from widthwise.ensembles.training.recorders import chosen, described
 from widthwise.ensembles.training.schedule import checked_steps
 from widthwise.ensembles.training.sizes import fitting_batch
+from widthwise.ensembles.training.trained import Recorder
 from widthwise.networks import Sequential
 
 
@@ -122,11 +123,15 @@ def train(
     """
     problem = checked_problem(net, data, loss=loss, test=test, centered=centered)
     moments = checked_steps(steps, at)
-    grid = checked_grid(
-        key=key, members=members, widths=widths,
-        learning_rates=learning_rates, richness=richness, makes=not isinstance(optimizer, Transformation),
-    )  # fmt: skip
     example = optimizer if isinstance(optimizer, Transformation) else optimizer(1.0)
+    grid = checked_grid(
+        key=key,
+        members=members,
+        widths=widths,
+        learning_rates=learning_rates,
+        richness=richness,
+        makes=example is not optimizer,
+    )
     program = Descent(
         problem,
         optimizer,
