@@ -21,6 +21,7 @@ from .ensembles import linearize as linearize
 from .ensembles import monte_carlo_kernel as monte_carlo_kernel
 from .ensembles import sample as sample
 from .ensembles import taylor_expand as taylor_expand
+from .ensembles import train as train
 from .experiments import Claim as Claim
 from .experiments import Reference as Reference
 from .experiments import Run as Run

@@ -206,14 +206,14 @@ def rate_leaves(function: Parametric, rates: Rates) -> list[ArrayLike]:
     function
         The function.
     rates
-        None for 1 everywhere; ``"sgd"`` for the factors of the parametrization under gradient
-        descent; or numbers in the structure of the parameters, one for each array or for each
-        subtree.
+        None for 1 everywhere; ``"sgd"`` or ``"adam"`` for the factors of the parametrization
+        under gradient descent or Adam; or numbers in the structure of the parameters, one for
+        each array or for each subtree.
 
     Raises
     ------
     ValueError
-        If ``"sgd"`` was asked of parameters without a :class:`~widthwise.networks.Affine`
+        If a word was given for parameters without a :class:`~widthwise.networks.Affine`
         layer, or the structure does not fit.
     """
     if rates is None:
@@ -221,15 +221,16 @@ def rate_leaves(function: Parametric, rates: Rates) -> list[ArrayLike]:
     if isinstance(rates, str):
         whole = function.whole(function.params)
         rows = parameter_rows(whole) if isinstance(whole, eqx.Module) else []
-        known = {row.path: row.sgd for row in rows}
-        if rates != "sgd":
+        if rates not in ("sgd", "adam"):
             raise ValueError(
-                f"learning_rates is {rates!r}: give None, 'sgd' or numbers, one for each array"
+                f"learning_rates is {rates!r}: give None, 'sgd', 'adam' or numbers, one for each "
+                "array"
             )
+        known = {row.path: getattr(row, rates) for row in rows}
         if not known:
             raise ValueError(
-                "learning_rates='sgd' reads the parametrization of a network from net.init, and "
-                "there is no such layer here: give the numbers themselves, or None"
+                f"learning_rates={rates!r} reads the parametrization of a network from net.init, "
+                "and there is no such layer here: give the numbers themselves, or None"
             )
         return [known.get(path, 1.0) for path in function.paths]
     try:
