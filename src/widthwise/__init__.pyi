@@ -14,6 +14,7 @@ from . import report as report
 from . import studies as studies
 from .activations import Activation as Activation
 from .dynamics import Solver as Solver
+from .dynamics import dmft as dmft
 from .dynamics import kernel_regression as kernel_regression
 from .dynamics import predict as predict
 from .ensembles import empirical_ntk as empirical_ntk

@@ -1,0 +1,206 @@
+"""Deep linear networks: the equations close, and a march in time solves them to rounding.
+
+With V^l of variance sigma_l^2, b(s) = learning_rate(s) delta(s), and all fields in a basis of the
+span of the inputs (x = B v, so that nothing grows with the number of points but one product):
+
+    h^l = u^l + C^l g^l,    C^l(t, s) = sigma^2 R_h^(l-1)(t, s) + rate richness H^(l-1)(t, s) b(s)
+    g^l = r^l + D^l h^l,    D^l(t, s) = sigma^2 R_g^(l+1)(t, s) + rate richness G^(l+1)(t, s) b(s)
+
+with u^l ~ N(0, sigma_(l-1)^2 H^(l-1)), r^l ~ N(0, sigma_l^2 G^(l+1)) independent. Every sum runs
+over s < t, so row t of all matrices follows from the rows before it.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from widthwise.dynamics.mean_field.problem import Problem
+from widthwise.dynamics.mean_field.solution import FieldSolution
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The matrices of the march. ``H[0]`` and ``G[L + 1]`` are the ends; r directions, t times.
+
+    Parameters
+    ----------
+    forward, backward
+        ``C[l]`` (t r, t) and ``D[l]`` (t, t r), the couplings; index 0 and L + 1 are unused.
+    features, gradients
+        ``H[l]`` (t r, t r) and ``G[l]`` (t, t).
+    h_of_u, h_of_r, g_of_u, g_of_r
+        Derivatives of both fields of layer l in both of its noises.
+    """
+
+    forward: list[np.ndarray]
+    backward: list[np.ndarray]
+    features: list[np.ndarray]
+    gradients: list[np.ndarray]
+    h_of_u: list[np.ndarray]
+    h_of_r: list[np.ndarray]
+    g_of_u: list[np.ndarray]
+    g_of_r: list[np.ndarray]
+
+    @classmethod
+    def empty(cls, depth: int, times: int, directions: int) -> "Linear":
+        """Return matrices of zeros with the right ends."""
+        wide, shapes = times * directions, []
+        for shape in ((wide, times), (times, wide), (wide, wide), (times, times)):
+            shapes.append(lambda shape=shape: [np.zeros(shape) for _ in range(depth + 2)])
+        hr, gu, hh, gg = shapes
+        features, gradients = hh(), gg()
+        features[0] = np.kron(np.ones((times, times)), np.eye(directions))
+        gradients[depth + 1] = np.ones((times, times))
+        return cls(hr(), gu(), features, gradients, hh(), hr(), gu(), gg())
+
+
+@dataclass(frozen=True)
+class Units:
+    """Constants of a linear network after its slopes are taken into the weights above them."""
+
+    variance: Float[np.ndarray, " weights"]
+    rate: Float[np.ndarray, " weights"]
+    ratio: Float[np.ndarray, " weights"]
+    slopes: Float[np.ndarray, " weights"]
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Units":
+        """Read them off a problem."""
+        c = problem.constants
+        slopes = np.array([1.0, *(float(phi(jnp.asarray(1.0))) for phi in c.activations)])
+        return cls((c.weight_std * slopes) ** 2, c.rate * slopes**2, c.ratio, slopes)
+
+
+def solve_deep_linear(problem: Problem) -> FieldSolution:
+    """Solve a network of multiples of the identity exactly.
+
+    Raises
+    ------
+    ValueError
+        If an activation is none.
+    Diverged
+        If gradient descent explodes.
+    """
+    if not problem.constants.linear:
+        names = ", ".join(phi.name for phi in problem.constants.activations)
+        raise ValueError(
+            f"method 'deep_linear' was asked for activations {names}: give Identity(), or 'auto'"
+        )
+    linear, outputs = march(problem)
+    return as_solution(problem, linear, outputs)
+
+
+def march(problem: Problem) -> tuple[Linear, Float[np.ndarray, "t n"]]:
+    """Solve forward in time; return the matrices and the outputs."""
+    units, root = Units.of(problem), problem.root
+    depth, times, r = problem.depth, problem.steps + 1, root.shape[1]
+    m = Linear.empty(depth, times, r)
+    outputs, push = np.zeros((times, problem.points)), np.zeros((times, r))
+    for t in range(times):
+        past, now = slice(0, t), slice(0, t + 1)
+        rows, before, until = slice(t * r, (t + 1) * r), slice(0, t * r), slice(0, (t + 1) * r)
+        for k in range(1, depth + 1):
+            couple_forward(m, units, k, rows, push[past], problem.richness)
+            c, u = m.forward[k][rows, past], units.variance[k - 1]
+            m.h_of_u[k][rows, before] = c @ m.g_of_u[k][past, before]
+            m.h_of_u[k][rows, rows] = np.eye(r)
+            m.h_of_r[k][rows, past] = c @ m.g_of_r[k][past, past]
+            v = units.variance[k] * units.ratio[k]
+            row = u * m.h_of_u[k][rows, until] @ m.features[k - 1][until, until]
+            found = row @ m.h_of_u[k][until, until].T
+            row = v * m.h_of_r[k][rows, past] @ m.gradients[k + 1][past, past]
+            found += row @ m.h_of_r[k][until, past].T
+            m.features[k][rows, until], m.features[k][until, rows] = found, found.T
+        for k in range(depth, 0, -1):
+            couple_backward(m, units, k, t, push[past], problem.richness)
+            d, v = m.backward[k][t, before], units.variance[k] * units.ratio[k]
+            m.g_of_r[k][t, past] = d @ m.h_of_r[k][before, past]
+            m.g_of_r[k][t, t] = 1.0
+            m.g_of_u[k][t, before] = d @ m.h_of_u[k][before, before]
+            from_r = v * m.g_of_r[k][t, now] @ m.gradients[k + 1][now, now]
+            u = units.variance[k - 1]
+            from_u = u * m.g_of_u[k][t, before] @ m.features[k - 1][before, until]
+            found = from_r @ m.g_of_r[k][now, now].T + from_u @ m.g_of_u[k][now, until].T
+            m.gradients[k][t, now], m.gradients[k][now, t] = found, found
+            if k == depth:  # g of the last hidden layer is the readout
+                outputs[t] = root @ (
+                    m.h_of_u[k][rows, until] @ from_u + m.h_of_r[k][rows, now] @ from_r
+                )
+        outputs[t] /= problem.richness
+        force, _ = problem.delta(outputs[t], t)
+        if t < problem.steps:
+            push[t] = problem.learning_rates[t] * (root.T @ force)
+    return m, outputs
+
+
+def couple_forward(
+    m: Linear, units: Units, k: int, rows: slice, push: Float[np.ndarray, "s r"], richness: float
+) -> None:
+    """Fill the given rows of ``C[k]``: how gradients before moved the features."""
+    s, r = push.shape
+    memory = m.features[k - 1][rows, : s * r]
+    memory = memory.reshape(len(memory), s, r)
+    m.forward[k][rows, :s] = units.rate[k - 1] * richness * np.einsum("isr,sr->is", memory, push)
+    if k > 1:
+        strength = units.variance[k - 1] * units.ratio[k - 1]
+        m.forward[k][rows, :s] += strength * m.h_of_r[k - 1][rows, :s]
+
+
+def couple_backward(
+    m: Linear, units: Units, k: int, t: int, push: Float[np.ndarray, "s r"], richness: float
+) -> None:
+    """Fill row t of ``D[k]``: how features before moved the gradients."""
+    s, r = push.shape
+    memory = m.gradients[k + 1][t, :s, None] * push
+    m.backward[k][t, : s * r] = units.rate[k] * richness * memory.ravel()
+    if k < len(units.rate) - 1:
+        m.backward[k][t, : s * r] += units.variance[k] * m.g_of_u[k + 1][t, : s * r]
+
+
+def as_solution(problem: Problem, m: Linear, outputs: Float[np.ndarray, "t n"]) -> FieldSolution:
+    """Leave the basis of directions for the points, and write down all that is determined."""
+    units, root = Units.of(problem), problem.root
+    depth, times, (n, r) = problem.depth, problem.steps + 1, root.shape
+    delta, loss = np.zeros((times, n)), np.zeros(times)
+    for t in range(times):
+        delta[t], loss[t] = problem.delta(outputs[t], t)
+    push = problem.learning_rates[:, None] * delta[:-1]
+    features = np.zeros((depth, times, n, times, n))
+    gradients = np.zeros((depth, times, n, times, n))
+    forward = np.zeros((depth - 1, times, n, times, n))
+    backward = np.zeros((depth - 1, times, n, times, n))
+    response = np.zeros((times * r, times * n))
+    inverse = np.linalg.pinv(root)
+    for k in range(1, depth + 1):
+        slope = units.slopes[k]
+        mixed = (m.features[k].reshape(-1, r) @ root.T).reshape(times, r, times, n)
+        features[k - 1] = slope**2 * np.einsum("ik,tksj->tisj", root, mixed)
+        gradients[k - 1] = m.gradients[k][:, None, :, None]
+        if k > 1:  # the noise u^k, of points instead of directions
+            by_point = (m.g_of_u[k].reshape(-1, r) @ inverse).reshape(times, times, n)
+            backward[k - 2] = by_point[:, None]
+        if k < depth:  # the noise r^k: each point's own, though their values agree
+            memory = (m.features[k - 1].reshape(-1, r) @ root.T).reshape(times, r, times, n)
+            memory[:, :, :-1] *= units.rate[k - 1] * problem.richness * push
+            memory[:, :, -1] = 0.0
+            strictly = np.tril(np.ones((times, times)), -1)[:, None, :, None]
+            coupling = (memory * strictly).reshape(times * r, times * n)
+            if k > 1:
+                coupling += units.variance[k - 1] * units.ratio[k - 1] * response
+            response = m.h_of_u[k] @ coupling
+            shaped = response.reshape(times, r, times, n)
+            forward[k - 1] = slope**2 * np.einsum("ik,tksj->tisj", root, shaped)
+    return FieldSolution(
+        problem=problem,
+        method="deep_linear",
+        output=outputs,
+        delta=delta,
+        loss=loss,
+        feature_kernel=features,
+        gradient_kernel=gradients,
+        forward_response=forward,
+        backward_response=backward,
+        standard_error={},
+    )

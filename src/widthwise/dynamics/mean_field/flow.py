@@ -1,0 +1,111 @@
+"""Gradient flow as the limit of gradient descent in small steps."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from widthwise.dynamics.mean_field.problem import Diverged, Problem
+from widthwise.dynamics.mean_field.solution import FieldSolution
+
+_KERNELS = ("feature_kernel", "gradient_kernel")
+_VALUES = ("output", "delta", "loss", *_KERNELS)
+_LEVELS = 6  # halvings of the step at most
+_FINER = 8  # further halvings where the first steps are so long that descent diverges
+
+
+def solve_flow(
+    problem: Problem,
+    march: Callable[[Problem], FieldSolution],
+    times: Float[np.ndarray, " t"],
+    *,
+    step: float,
+    tolerance: float,
+) -> FieldSolution:
+    """Solve gradient flow by descent in steps that are halved, extrapolated to zero step.
+
+    The error of descent is a series in powers of the step, of which each further level removes
+    one (Richardson; Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, II.9).
+
+    Parameters
+    ----------
+    problem
+        With ``learning_rates`` of one entry: the rate of the flow.
+    march
+        Solver of gradient descent.
+    times
+        Increasing times of at least 0 at which the solution is wanted.
+    step
+        Length of the longest steps.
+    tolerance
+        Error of ``output`` at which halving ends; it also ends at the error of sampling.
+
+    Returns
+    -------
+    FieldSolution
+        With ``step_error``, the last change of ``output`` by extrapolation.
+
+    Raises
+    ------
+    Diverged
+        If steps much shorter still diverge.
+    """
+    spans = np.diff(times, prepend=0.0)
+    pieces = np.ceil(spans / step - 1e-9).astype(int)
+    row = None
+    for _ in range(_FINER):
+        try:
+            row = [_descend(problem, march, spans, pieces)]
+            break
+        except Diverged:
+            pieces = 2 * pieces
+    row = row or [_descend(problem, march, spans, pieces)]
+    error = np.inf
+    for _ in range(_LEVELS):
+        pieces, coarser = 2 * pieces, row
+        row = [_descend(problem, march, spans, pieces)]
+        for order, before in enumerate(coarser):
+            row.append(_extrapolated(row[order], before, 2.0 ** (order + 1)))
+        error = float(np.max(np.abs(row[-1].output - coarser[-1].output)))
+        sampling = np.max(row[-1].standard_error.get("output", 0.0))
+        if error <= max(tolerance, sampling):
+            break
+    return replace(row[-1], step_error=error, times=times)
+
+
+def _descend(
+    problem: Problem,
+    march: Callable[[Problem], FieldSolution],
+    spans: Float[np.ndarray, " t"],
+    pieces: np.ndarray,
+) -> FieldSolution:
+    """Descend with so many steps in each span, and keep what is at its end."""
+    rates = np.repeat(problem.learning_rates[0] * spans / np.maximum(pieces, 1), pieces)
+    found, ends = march(problem.at(rates)), np.cumsum(pieces)
+    kept = {name: getattr(found, name)[ends] for name in ("output", "delta", "loss")}
+    kept |= {name: _at_both(getattr(found, name), ends) for name in _KERNELS}
+    errors = {
+        name: _at_both(error, ends) if name in _KERNELS else error[ends]
+        for name, error in found.standard_error.items()
+    }
+    none = np.zeros((0, *kept["feature_kernel"].shape[1:]))  # to noise per step, not per time
+    kept |= {"forward_response": none, "backward_response": none}
+    return replace(found, problem=problem, standard_error=errors, **kept)
+
+
+def _at_both(kernels: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    return kernels[:, ends][:, :, :, ends]
+
+
+def _extrapolated(fine: FieldSolution, coarse: FieldSolution, factor: float) -> FieldSolution:
+    """Remove the power of the step that halving divides by ``factor``."""
+    values, part = {}, 1 / (factor - 1)
+    for name in _VALUES:
+        new = getattr(fine, name)
+        values[name] = new + part * (new - getattr(coarse, name))
+    errors = {  # as if the two were independent
+        name: np.hypot((1 + part) * error, part * coarse.standard_error[name])
+        for name, error in fine.standard_error.items()
+    }
+    return replace(fine, standard_error=errors, **values)

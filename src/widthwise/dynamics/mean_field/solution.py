@@ -1,0 +1,176 @@
+"""What the mean-field equations determine: outputs, kernels and responses at all times."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from widthwise.dynamics.mean_field.problem import Problem
+
+Method = Literal["two_layer", "deep_linear", "sampled", "fixed_point"]
+Kernels = Float[np.ndarray, "layers t n t n"]
+Responses = Float[np.ndarray, "interfaces t n t n"]
+
+
+@dataclass(frozen=True, eq=False)
+class FieldSolution:
+    """An infinitely wide network of L hidden layers, trained.
+
+    Index t of every array is after t updates, t = 0 .. T (or at time number t); index i counts
+    training points, then test points. Layers of kernels are hidden layers 1 .. L.
+
+    Attributes
+    ----------
+    problem
+        What was solved.
+    method
+        How: ``"two_layer"``, ``"deep_linear"``, ``"sampled"`` or ``"fixed_point"``.
+    output
+        f, (t, n).
+    delta
+        Minus the derivative of the loss in each output, zero at test points, (t, n).
+    loss
+        Loss of the training points, (t,).
+    feature_kernel
+        ``Phi^l[t, i, s, j]``, averages over neurons of ``phi(h_i(t)) phi(h_j(s))``; (L, t, n, t,
+        n).
+    gradient_kernel
+        ``G^l[t, i, s, j]``, those of ``g_i(t) g_j(s)`` with ``g^l = richness width df/dh^l``.
+    forward_response
+        ``R_phi^l[t, i, s, j]`` for l = 1 .. L - 1, averages of the derivative of ``phi(h^l_i(t))``
+        in the noise that the initial weights above layer l send back at j, s; zero unless s < t.
+        Sampled responses of kernels that are singular but for a negligible part are one choice of
+        many: those of equal products ``R_phi^l G^(l+1)``, and ``R_g^l Phi^(l-1)``.
+    backward_response
+        ``R_g^l[t, i, s, j]`` for l = 2 .. L, averages of the derivative of ``g^l_i(t)`` in the
+        noise that the initial weights below layer l send forward at j, s; zero unless s <= t.
+        Under gradient flow, where responses are densities in time, both are empty.
+    standard_error
+        Sampling error of ``output``, ``loss``, ``feature_kernel`` and ``gradient_kernel`` by name;
+        empty where nothing was sampled.
+    sites
+        Neurons per layer that stood for infinitely many, 0 where no average was taken over any.
+    step_error
+        For gradient flow, an estimate of the largest error of ``output`` made by finite steps.
+    residual
+        Largest violation of the equations: of the global equations by the march (deep linear), of
+        the quadrature by half its nodes (two layers), of the last sweep (fixed point); 0 for
+        sampled solutions, which hold on their own sites.
+    times
+        Times of gradient flow, None for gradient descent.
+    """
+
+    problem: Problem
+    method: Method
+    output: Float[np.ndarray, "t n"]
+    delta: Float[np.ndarray, "t n"]
+    loss: Float[np.ndarray, " t"]
+    feature_kernel: Kernels
+    gradient_kernel: Kernels
+    forward_response: Responses
+    backward_response: Responses
+    standard_error: dict[str, np.ndarray]
+    sites: int = 0
+    residual: float = 0.0
+    step_error: float = 0.0
+    times: Float[np.ndarray, " t"] | None = None
+
+    @property
+    def train(self) -> int:
+        """Number of training points, the first of n."""
+        return self.problem.train
+
+    @property
+    def richness(self) -> float:
+        """The richness gamma_0."""
+        return self.problem.richness
+
+    @property
+    def error(self) -> float:
+        """Estimate of the largest error of ``output``: of sampling, steps, and residual."""
+        sampling = float(np.max(self.standard_error.get("output", 0.0)))
+        return max(sampling, self.step_error, self.residual)
+
+    @property
+    def input_kernel(self) -> Float[np.ndarray, "n n"]:
+        """Kernel of the inputs, ``x x^T / features``."""
+        return self.problem.kernel
+
+    def ntk(self, t: int, s: int | None = None) -> Float[np.ndarray, "n n"]:
+        """Tangent kernel between the gradients after t and after s updates (t again if None).
+
+        It is ``sum_l rate_l G^(l+1)(t, s) Phi^l(t, s)`` over l = 0 .. L, with the kernel of the
+        inputs for ``Phi^0`` and one for ``G^(L+1)``.
+        """
+        s = t if s is None else s
+        forward = [self.problem.kernel, *(kernel[t, :, s] for kernel in self.feature_kernel)]
+        backward = [*(kernel[t, :, s] for kernel in self.gradient_kernel), 1.0]
+        rates = self.problem.constants.rate
+        pairs = zip(rates, forward, backward, strict=True)
+        return np.sum([rate * phi * g for rate, phi, g in pairs], axis=0)
+
+    @property
+    def initial_ntk(self) -> Float[np.ndarray, "n n"]:
+        """Tangent kernel before training."""
+        return self.ntk(0)
+
+    @property
+    def initial_nngp(self) -> Float[np.ndarray, "n n"]:
+        """Covariance of ``richness sqrt(width) f`` before training: the outputs' own is O(1/n)."""
+        return self.problem.constants.weight_std[-1] ** 2 * self.feature_kernel[-1][0, :, 0]
+
+    def to_dataset(self, *, two_times: bool = False) -> xr.Dataset:
+        """Return labelled arrays, with the names that ensembles of networks use.
+
+        Kernels are those at equal times. Standard errors have ``_standard_error`` behind their
+        name.
+
+        Parameters
+        ----------
+        two_times
+            Whether to add ``two_time_feature_kernel``, ``two_time_gradient_kernel`` and the two
+            responses, with further dimensions ``step2`` (or ``time2``) and ``input2``.
+        """
+        moment = "step" if self.times is None else "time"
+        pair = (moment, "layer", "input", "input2")
+        count = len(self.output)
+        stamps = np.arange(count) if self.times is None else self.times
+        layers = np.arange(1, len(self.feature_kernel) + 1)
+        found: dict[str, tuple] = {
+            "output": ((moment, "input"), self.output),
+            "delta": ((moment, "input"), self.delta),
+            "loss": ((moment,), self.loss),
+            "feature_kernel": (pair, equal_times(self.feature_kernel)),
+            "gradient_kernel": (pair, equal_times(self.gradient_kernel)),
+            "ntk": ((moment, "input", "input2"), np.stack([self.ntk(t) for t in range(count)])),
+        }
+        for name, error in self.standard_error.items():
+            value = equal_times(error) if error.ndim == 5 else error
+            found[f"{name}_standard_error"] = (found[name][0], value)
+        later = f"{moment}2"
+        coordinates = {moment: stamps, "layer": layers}
+        if two_times:
+            axes = (moment, "input", later, "input2")
+            found["two_time_feature_kernel"] = (("layer", *axes), self.feature_kernel)
+            found["two_time_gradient_kernel"] = (("layer", *axes), self.gradient_kernel)
+            coordinates[later] = stamps
+            if len(self.forward_response):
+                found["forward_response"] = (("layer_below", *axes), self.forward_response)
+                found["backward_response"] = (("layer_above", *axes), self.backward_response)
+                coordinates |= {"layer_below": layers[:-1], "layer_above": layers[1:]}
+        attributes = {
+            "method": self.method,
+            "richness": self.richness,
+            "train": self.train,
+            "residual": self.residual,
+            "step_error": self.step_error,
+            "source": "Bordelon and Pehlevan (2022), arXiv:2205.09653",
+        }
+        return xr.Dataset(found, coordinates, attributes)
+
+
+def equal_times(kernels: Float[np.ndarray, "layers t n t n"]) -> Float[np.ndarray, "t layers n n"]:
+    """Take the entries of two-time kernels at which both times are one."""
+    return np.einsum("ltitj->tlij", kernels)

@@ -1,0 +1,267 @@
+"""The entry to mean-field dynamics: check what is given, choose a method, hold it to its error."""
+
+import math
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jaxtyping import ArrayLike, Float, Key, Real, Shaped
+
+from widthwise.dynamics.matrices import require_finite
+from widthwise.dynamics.mean_field.constants import constants
+from widthwise.dynamics.mean_field.deep_linear import solve_deep_linear
+from widthwise.dynamics.mean_field.fixed_point import solve_fixed_point
+from widthwise.dynamics.mean_field.flow import solve_flow
+from widthwise.dynamics.mean_field.losses import Loss, checked_force
+from widthwise.dynamics.mean_field.problem import Problem
+from widthwise.dynamics.mean_field.sampled import solve_sampled
+from widthwise.dynamics.mean_field.solution import FieldSolution
+from widthwise.dynamics.mean_field.two_layer import solve_two_layer
+from widthwise.dynamics.training import Times
+from widthwise.networks import Sequential
+from widthwise.networks.inputs import checked_inputs
+from widthwise.numerics.choices import check_choice
+from widthwise.numerics.memory import refuse_beyond_memory
+
+_METHODS = ("auto", "two_layer", "deep_linear", "sampled", "fixed_point")
+_REPLICAS = 8  # independent solutions of which a sampled one is the average
+_STEP = 0.5  # first step of a flow, in units of one over the largest rate of the lazy network
+
+
+def dmft(
+    net: Sequential,
+    data: tuple[Shaped[ArrayLike, "..."], Real[ArrayLike, "..."]],
+    *,
+    steps: int | None = None,
+    times: Times | None = None,
+    learning_rate: Times = 1.0,
+    richness: float | int = 1.0,
+    loss: Loss = "sum",
+    x_test: Shaped[ArrayLike, "..."] | None = None,
+    sample_weight: Real[ArrayLike, "..."] | None = None,
+    key: Key[jax.Array, ""] | None = None,
+    sites: int | None = None,
+    method: str = "auto",
+    tolerance: float = 0.02,
+) -> FieldSolution:
+    r"""Predict the training of an infinitely wide network that learns features.
+
+    The trained function is ``f = net(x) / richness`` and every learning rate is multiplied by
+    ``richness**2``. In the limit of large width, of layers in fixed proportion, outputs and
+    kernels follow deterministic equations; they are solved here for full-batch gradient descent,
+    exactly in the step size, or for gradient flow.
+
+    Parameters
+    ----------
+    net
+        ``Dense, activation, ..., Dense(1)`` without biases, in a parametrization that trains
+        features at infinite width: ``MeanField()`` or ``MuP()``, with any gains.
+    data
+        Inputs (p, features) and targets (p,) or (p, 1).
+    steps
+        Number of updates of gradient descent, T.
+    times
+        Instead of steps, increasing times of gradient flow ``df/dt = -learning_rate K dloss/df``.
+    learning_rate
+        One number or, with steps, one for each update, (T,).
+    richness
+        gamma_0 > 0; towards 0 the tangent kernel stops moving, and `predict` is the answer.
+    loss
+        ``"sum"`` or ``"mean"``: half the sum or mean over samples of squared errors;
+        ``"cross_entropy"``: mean over samples, labels 0 and 1, f the logit; or a function of
+        outputs (p,) and targets (p,) that JAX can differentiate, whose values are summed.
+    x_test
+        Further inputs (m, features) at which outputs and kernels are followed.
+    sample_weight
+        Factor of each sample's gradient, (p,), or for each update, (T, p): masks of mini-batches.
+    key
+        A random key, for methods that sample.
+    sites
+        Neurons of each layer that stand for infinitely many, in all; None chooses.
+    method
+        ``"two_layer"`` (one hidden layer: averages over neurons by quadrature),
+        ``"deep_linear"`` (to rounding), ``"sampled"`` (any depth and activation, Monte Carlo),
+        ``"fixed_point"`` (deep linear by iteration, a check); ``"auto"`` takes the first of
+        deep_linear, two_layer, sampled that applies.
+    tolerance
+        Largest estimated error of the outputs that is accepted, in units of the largest target.
+
+    Returns
+    -------
+    FieldSolution
+        Outputs, kernels and responses at all times, with their errors.
+
+    Raises
+    ------
+    ValueError
+        If the network has no such limit or is none of the accepted, a number is out of range or
+        not finite, shapes do not fit, gradient descent diverges (as ``Diverged``, with the step),
+        or the estimated error exceeds the tolerance.
+    RuntimeError
+        If the fixed-point iteration does not converge.
+
+    Notes
+    -----
+    Source: Bordelon and Pehlevan (2022, arXiv:2205.09653), in discrete time, where the response
+    of a backward field to the forward noise at equal time counts fully: the forward pass of an
+    update comes before its backward pass. Solved by a march in time, see `solve_sampled`.
+
+    Examples
+    --------
+    >>> import numpy as np, widthwise.networks as nets
+    >>> net = nets.Sequential(
+    ...     nets.Dense(64), nets.Tanh(), nets.Dense(1), parametrization=nets.MeanField()
+    ... )
+    >>> x, y = np.ones((1, 3)), np.array([1.0])
+    >>> rich = dmft(net, (x, y), steps=10, learning_rate=0.1, richness=1.0)
+    >>> rich.method, rich.output.shape, round(float(rich.output[10, 0]), 6)
+    ('two_layer', (11, 1), 0.566591)
+    """
+    check_choice("method", method, _METHODS)
+    x, y, test = _checked_data(data, x_test)
+    require_positive("tolerance", tolerance)
+    if not 0 < richness < math.inf:
+        raise ValueError(
+            f"richness is {richness}: give a positive, finite number; for its limit 0 take "
+            "widthwise.predict"
+        )
+    if (steps is None) == (times is None):
+        raise ValueError("give either steps, for gradient descent, or times, for gradient flow")
+    rates = _rates(learning_rate, steps)
+    inputs = x if test is None else np.concatenate([x, test])
+    weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if times is not None and weight is not None and weight.ndim > 1:
+        raise ValueError("sample_weight has a row for each update, of which gradient flow has none")
+    problem = Problem(
+        constants(net, x.shape[1]),
+        inputs @ inputs.T / x.shape[1],
+        len(x),
+        float(richness),
+        rates,
+        checked_force(loss, y, weight, len(rates)),
+    )
+    solver = _solver(problem, method, sites, key)
+    scale = float(np.max(np.abs(y))) or 1.0
+    if times is None:
+        _check_memory(problem, problem.steps + 1)
+        found = solver(problem)
+    else:
+        moments = _checked_times(times)
+        found = solve_flow(
+            problem, solver, moments, step=_first_step(problem, solver), tolerance=1e-6 * scale
+        )
+    return _within(found, tolerance * scale, sites)
+
+
+def _solver(
+    problem: Problem, method: str, sites: int | None, key: Key[jax.Array, ""] | None
+) -> Callable[[Problem], FieldSolution]:
+    """Choose the method and give it its random numbers: the same at every call."""
+    if sites is not None and (isinstance(sites, bool) or int(sites) != sites or sites < 1):
+        raise ValueError(f"sites is {sites!r}: give a whole number of neurons, or None")
+    c = problem.constants
+    if method == "auto":
+        method = "deep_linear" if c.linear else "two_layer" if c.depth == 1 else "sampled"
+    if method == "deep_linear":
+        return solve_deep_linear
+    if method == "fixed_point":
+        return solve_fixed_point
+    quadrature = method == "two_layer" and problem.root.shape[1] == 1
+    if key is None and not quadrature:
+        raise ValueError(f"method {method!r} draws random numbers here: give key=jax.random.key(0)")
+    words = [] if key is None else np.asarray(jax.random.key_data(key)).ravel().tolist()
+
+    def solve(given: Problem) -> FieldSolution:
+        seeds = [np.random.default_rng([*words, index]) for index in range(_REPLICAS)]
+        if method == "two_layer":
+            return solve_two_layer(given, sites=sites, seeds=seeds)
+        return solve_sampled(given, sites=sites, seeds=seeds)
+
+    return solve
+
+
+def _checked_data(
+    data: tuple[Shaped[ArrayLike, "..."], Real[ArrayLike, "..."]],
+    x_test: Shaped[ArrayLike, "..."] | None,
+) -> tuple[Float[np.ndarray, "p d"], Float[np.ndarray, " p"], Float[np.ndarray, "m d"] | None]:
+    """Check inputs and targets, and bring them to float64."""
+    if not isinstance(data, tuple) or len(data) != 2:
+        raise TypeError(f"data is a {type(data).__name__}: give a pair (inputs, targets)")
+    with jax.enable_x64(True):
+        first, second, _, _ = checked_inputs(data[0], x_test)
+    x, y = np.asarray(first, np.float64), np.asarray(data[1], np.float64)
+    if x.ndim != 2:
+        raise ValueError(f"inputs have shape {x.shape}: give (points, features)")
+    if y.shape not in ((len(x),), (len(x), 1)):
+        raise ValueError(f"targets have shape {y.shape}: give ({len(x)},), one for each input")
+    require_finite("the targets", y)
+    if not np.any(x):
+        raise ValueError("all inputs are zero: nothing can be learned from them")
+    return x, y.reshape(-1), None if second is None else np.asarray(second, np.float64)
+
+
+def require_positive(name: str, number: float | int) -> None:
+    """Raise ``ValueError`` unless a number is positive and finite."""
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} is {number}: give a positive, finite number")
+
+
+def _rates(learning_rate: Times, steps: int | None) -> Float[np.ndarray, " t"]:
+    """Return the learning rate of each update; of the flow, one."""
+    rates = np.asarray(learning_rate, np.float64)
+    if not np.isfinite(rates).all() or not (rates > 0).all():
+        raise ValueError(f"learning_rate is {learning_rate}: give positive, finite numbers")
+    if steps is None:
+        accepted: tuple[tuple[int, ...], ...] = ((),)
+        count = 1
+    else:
+        if isinstance(steps, bool) or int(steps) != steps or steps < 1:
+            raise ValueError(f"steps is {steps!r}: give a whole number of updates, at least 1")
+        accepted, count = ((), (int(steps),)), int(steps)
+    if rates.shape not in accepted:
+        wanted = "one number" if steps is None else f"one number, or one for each of {count} steps"
+        raise ValueError(f"learning_rate has shape {rates.shape}: give {wanted}")
+    return np.broadcast_to(rates, (count,))
+
+
+def _checked_times(times: Times) -> Float[np.ndarray, " t"]:
+    moments = np.atleast_1d(np.asarray(times, np.float64))
+    rising = np.diff(moments, prepend=0.0)
+    if moments.ndim > 1 or not np.isfinite(moments).all() or (rising < 0).any():
+        raise ValueError(f"times is {moments}: give finite, increasing times of at least 0")
+    return moments
+
+
+def _first_step(problem: Problem, solver: Callable[[Problem], FieldSolution]) -> float:
+    """Half the time in which the fastest mode of the lazy network decays."""
+    start = solver(problem.at(np.zeros(0))).ntk(0)[: problem.train, : problem.train]
+    fastest = np.linalg.eigvalsh(start)[-1] * problem.learning_rates[0]
+    if problem.force.loss in ("mean", "cross_entropy"):
+        fastest /= problem.train
+    return _STEP / max(fastest, 1e-300)
+
+
+def _check_memory(problem: Problem, times: int) -> None:
+    entries = (times * problem.points) ** 2
+    refuse_beyond_memory(
+        8 * entries * (4 * problem.depth + 4),
+        f"two-time kernels of {times} times, {problem.points} points, {problem.depth} layers",
+        "give fewer steps or points",
+    )
+
+
+def _within(found: FieldSolution, tolerance: float, sites: int | None) -> FieldSolution:
+    """Refuse a solution whose estimated error is too large."""
+    error = found.error
+    if error <= tolerance:
+        return found
+    if not found.standard_error and found.times is None:
+        advice = "give more sites, or a larger tolerance"
+    elif found.step_error == error:
+        advice = "give earlier times, or a larger tolerance"
+    else:
+        needed = (sites or found.sites) * (error / tolerance) ** 2
+        advice = f"give sites={math.ceil(needed / 1000) * 1000}, or a larger tolerance"
+    raise ValueError(
+        f"the estimated error of the outputs, {error:.3g}, exceeds {tolerance:.3g}: {advice}"
+    )
