@@ -94,3 +94,11 @@ def test_an_array_of_keys_leaves_no_choice_of_members(key):
 def test_inputs_that_do_not_fit(key):
     with pytest.raises(ValueError, match="at least one axis"):
         sample(NET, jnp.ones(5), key=key, members=3)
+
+
+def test_double_precision_holds_in_every_thread(key):
+    """Double precision may be a setting of the calling thread alone."""
+    with jax.enable_x64(False):
+        assert sample(NET, X, key=key, members=5).dtype == np.float32
+        with jax.enable_x64(True):
+            assert sample(NET, jnp.asarray(X, jnp.float64), key=key, members=5).dtype == np.float64

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 
 import equinox as eqx
@@ -14,7 +13,7 @@ from jaxtyping import Array, Float, Inexact, Key, PyTree
 
 from widthwise.networks import Sequential
 from widthwise.numerics.draws import numbered_keys
-from widthwise.numerics.threads import cores
+from widthwise.numerics.threads import cores, thread_pool
 
 Observe = Callable[[eqx.Module, Array], PyTree]
 
@@ -91,7 +90,7 @@ def sample(
         key = numbered_keys(key, start, start + count)
     data = np.asarray(jax.random.key_data(key))[index.reshape(workers, steps, batch_size)]
     keys = jax.random.wrap_key_data(jnp.asarray(data), impl=str(jax.random.key_impl(key)))
-    with ThreadPoolExecutor(workers) as pool:
+    with thread_pool(workers) as pool:
         parts = tuple(pool.map(partial(_run, net, observe or outputs, x), keys))
     return _join(parts, count)
 

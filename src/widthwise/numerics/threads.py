@@ -6,12 +6,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 
+import jax
 from threadpoolctl import ThreadpoolController
 
 
 def cores() -> int:
     """Count the cores this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def thread_pool(workers: int) -> ThreadPoolExecutor:
+    """Give a pool of threads that compute in the precision of this one.
+
+    ``jax.enable_x64`` as a context holds for the thread that enters it alone: in others, numbers in
+    double precision would silently become single ones.
+    """
+    double = bool(jax.config.jax_enable_x64)
+    return ThreadPoolExecutor(workers, initializer=_compute_in, initargs=(double,))
+
+
+def _compute_in(double: bool) -> None:
+    jax.enable_x64(double).__enter__()
 
 
 @cache
@@ -28,6 +43,6 @@ def one_thread_per_core() -> Iterator[ThreadPoolExecutor]:
     """
     with (
         _libraries().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(cores()) as pool,
+        thread_pool(cores()) as pool,
     ):
         yield pool

@@ -1,7 +1,6 @@
 """Many jobs in batches of equal shape, on every core."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from widthwise.ensembles.training.problem import Job
-from widthwise.numerics.threads import cores
+from widthwise.numerics.threads import cores, thread_pool
 
 
 def workers() -> int:
@@ -56,5 +55,5 @@ def in_batches(
         stop = min(start + batch_size, count)
         return slice(start, stop), jax.tree.map(lambda a: np.asarray(a)[: stop - start], found)
 
-    with ThreadPoolExecutor(workers()) as pool:
+    with thread_pool(workers()) as pool:
         yield from pool.map(batch, range(0, count, batch_size))
