@@ -26,3 +26,6 @@ from widthwise.ensembles.tangent import empirical_ntk as empirical_ntk
 from widthwise.ensembles.tangent import linearize as linearize
 from widthwise.ensembles.tangent import ntk_vector_product as ntk_vector_product
 from widthwise.ensembles.tangent import taylor_expand as taylor_expand
+from widthwise.ensembles.two_layer_linear import (
+    two_layer_linear_ensemble as two_layer_linear_ensemble,
+)
