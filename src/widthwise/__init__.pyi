@@ -16,6 +16,7 @@ from .activations import Activation as Activation
 from .dynamics import Solver as Solver
 from .dynamics import kernel_regression as kernel_regression
 from .dynamics import predict as predict
+from .dynamics.fluctuations import fluctuations as fluctuations
 from .ensembles import empirical_ntk as empirical_ntk
 from .ensembles import linearize as linearize
 from .ensembles import monte_carlo_kernel as monte_carlo_kernel
