@@ -17,6 +17,7 @@ from .dynamics import Solver as Solver
 from .dynamics import dmft as dmft
 from .dynamics import kernel_regression as kernel_regression
 from .dynamics import predict as predict
+from .dynamics.fluctuations import fluctuations as fluctuations
 from .ensembles import empirical_ntk as empirical_ntk
 from .ensembles import linearize as linearize
 from .ensembles import monte_carlo_kernel as monte_carlo_kernel

@@ -29,3 +29,6 @@ from widthwise.ensembles.tangent import taylor_expand as taylor_expand
 from widthwise.ensembles.training import linear_steps as linear_steps
 from widthwise.ensembles.training import log_steps as log_steps
 from widthwise.ensembles.training import train as train
+from widthwise.ensembles.two_layer_linear import (
+    two_layer_linear_ensemble as two_layer_linear_ensemble,
+)
