@@ -28,6 +28,9 @@ from widthwise.ensembles.tangent import ntk_vector_product as ntk_vector_product
 from widthwise.ensembles.tangent import taylor_expand as taylor_expand
 from widthwise.ensembles.training import linear_steps as linear_steps
 from widthwise.ensembles.training import log_steps as log_steps
+from widthwise.ensembles.training import sharpness as sharpness
+from widthwise.ensembles.training import singular_values as singular_values
+from widthwise.ensembles.training import summarize as summarize
 from widthwise.ensembles.training import train as train
 from widthwise.ensembles.two_layer_linear import (
     two_layer_linear_ensemble as two_layer_linear_ensemble,

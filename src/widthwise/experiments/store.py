@@ -21,7 +21,7 @@ class DamagedFile(ValueError):
 
 def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     """Write a dataset: the file appears whole or not at all."""
-    _write_sealed(path, lambda name: dataset.to_netcdf(name, engine="h5netcdf"))
+    write_sealed(path, lambda name: dataset.to_netcdf(name, engine="h5netcdf"))
 
 
 def read_dataset(path: Path) -> xr.Dataset:
@@ -46,7 +46,7 @@ def write_tree(tree: xr.DataTree, path: Path) -> None:
         }
         for node in tree.subtree
     }
-    _write_sealed(path, lambda name: tree.to_netcdf(name, engine="h5netcdf", encoding=encoding))
+    write_sealed(path, lambda name: tree.to_netcdf(name, engine="h5netcdf", encoding=encoding))
 
 
 def read_tree(path: Path) -> xr.DataTree:
@@ -80,7 +80,9 @@ def verify(path: Path) -> None:
     raise DamagedFile(f"{path} is cut short or damaged")
 
 
-def _write_sealed(path: Path, write: Callable[[Path], object]) -> None:
+def write_sealed(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` write a file, and seal it: it appears whole or not at all."""
+
     def write_and_seal(name: Path) -> None:
         write(name)
         with name.open("r+b") as file:

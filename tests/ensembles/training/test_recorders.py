@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import widthwise as ww
 from widthwise.ensembles.training.recorders import BUILT_IN, singular_values
@@ -71,8 +72,8 @@ def test_spectra(history, weights):
     now = history.sel(step=3)
     values = np.linalg.svd(np.asarray(weights[1]) / 6**0.5, compute_uv=False)
     np.testing.assert_allclose(now.singular_values[0], values, rtol=1e-9)
-    flat, unravel = jax.flatten_util.ravel_pytree(weights)
-    slope = jax.jit(lambda v: jax.flatten_util.ravel_pytree(jax.grad(loss)(unravel(v)))[0])
+    flat, unravel = ravel_pytree(weights)
+    slope = jax.jit(lambda v: ravel_pytree(jax.grad(loss)(unravel(v)))[0])
     moves = 1e-5 * np.eye(len(flat))
     hessian = np.stack([np.asarray(slope(flat + m) - slope(flat - m)) for m in moves]) / 2e-5
     top = 6 * GAMMA**2 * np.linalg.eigvalsh(hessian)[-1]  # one factor for all arrays
@@ -93,10 +94,10 @@ def test_a_recorder_of_ones_own(history, weights):
         ("feature_kernels", "did you mean 'feature_kernel'"),
         ([], "at least one"),
         (["loss", "loss"], "each once"),
-        (lambda model, x, y: jnp.ones(3), "return {name"),
-        (lambda model, x, y: {"a": (("i", "j"), jnp.ones(3))}, "name each axis once"),
-        (lambda model, x, y: {"a": (("member",), jnp.ones(3))}, "another name"),
-        (["loss", lambda model, x, y: {"loss": ((), jnp.ones(()))}], "which is taken"),
+        (lambda *_: jnp.ones(3), "return {name"),
+        (lambda *_: {"a": (("i", "j"), jnp.ones(3))}, "name each axis once"),
+        (lambda *_: {"a": (("member",), jnp.ones(3))}, "another name"),
+        (["loss", lambda *_: {"loss": ((), jnp.ones(()))}], "which is taken"),
         (singular_values(), "0 matrices"),
         ("feature_kernel", "at least two Dense layers"),
     ],

@@ -10,12 +10,8 @@ import numpy as np
 from jaxtyping import PyTree
 
 from widthwise.ensembles.training.problem import Job
-from widthwise.numerics.threads import cores, thread_pool
-
-
-def workers() -> int:
-    """Count the threads that work at the same time: one per core, one for an accelerator."""
-    return cores() if jax.default_backend() == "cpu" else 1
+from widthwise.ensembles.training.sizes import Sizes
+from widthwise.numerics.threads import thread_pool
 
 
 @eqx.filter_jit
@@ -24,8 +20,13 @@ def _run(train: Callable[[Job], PyTree], jobs: Job) -> PyTree:
         return jax.vmap(train)(jobs)
 
 
+def program_text(train: Callable[[Job], PyTree], jobs: Job) -> str:
+    """Return the program that trains these jobs, as text: equal programs have equal texts."""
+    return _run.lower(train, jobs).as_text()  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def in_batches(
-    train: Callable[[Job], PyTree], jobs: Job, *, batch_size: int
+    train: Callable[[Job], PyTree], jobs: Job, sizes: Sizes
 ) -> Iterator[tuple[slice, PyTree]]:
     """Train all jobs, a batch on every core at a time.
 
@@ -35,14 +36,14 @@ def in_batches(
         Trains one job.
     jobs
         All jobs, along the first axis of every array.
-    batch_size
-        Jobs side by side in one batch; all batches are compiled as one shape.
+    sizes
+        Threads, and jobs side by side in one batch; all batches are compiled as one shape.
 
     Yields
     ------
     Which jobs they are, and what ``train`` returns for each of them as NumPy arrays, in order.
     """
-    count = len(jobs.richness)
+    count, batch_size = len(jobs.richness), sizes.batch
     words = np.asarray(jax.random.key_data(jobs.key))
     kind = str(jax.random.key_impl(jobs.key))
     rest = [np.asarray(part) for part in jobs[1:]]
@@ -55,5 +56,8 @@ def in_batches(
         stop = min(start + batch_size, count)
         return slice(start, stop), jax.tree.map(lambda a: np.asarray(a)[: stop - start], found)
 
-    with thread_pool(workers()) as pool:
+    pool = thread_pool(sizes.threads)
+    try:
         yield from pool.map(batch, range(0, count, batch_size))
+    finally:
+        pool.shutdown(cancel_futures=True)  # also on Ctrl-C: what has not begun is left

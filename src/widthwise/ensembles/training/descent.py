@@ -11,11 +11,10 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from widthwise.ensembles.training.problem import Job, Problem
 from widthwise.ensembles.training.rates import Optimizer, Transformation, rate_factors
 from widthwise.ensembles.training.recorders import arrays_of, observe
-from widthwise.ensembles.training.schedule import batch_of_step
+from widthwise.ensembles.training.schedule import ORDER, batch_of_step
 from widthwise.ensembles.training.trained import Recorder, Trained
 
 DIVERGED = 1e6
-_SCHEDULE = 0x5C4ED01E
 
 
 class Descent(eqx.Module):
@@ -57,7 +56,7 @@ class Descent(eqx.Module):
         offset = problem.offset(model)
         order = self.schedule
         if self.batch_size is not None and order is None:
-            order = jax.random.fold_in(job.key, _SCHEDULE)
+            order = jax.random.fold_in(job.key, ORDER)
 
         def loss_of(params: PyTree, *batch: Any) -> Array:
             return problem.value(eqx.combine(params, frozen), job.richness, *batch)

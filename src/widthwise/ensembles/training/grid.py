@@ -14,6 +14,9 @@ from widthwise.networks import Sequential
 from widthwise.networks.layer import walk
 from widthwise.numerics.draws import numbered_keys
 
+Values = float | int | Sequence[float | int] | np.ndarray
+Whole = Sequence[int] | np.ndarray
+
 
 class Grid(NamedTuple):
     """All networks of a call.
@@ -76,10 +79,10 @@ def checked_grid(
     *,
     key: Key[Array, ""],
     members: int | tuple[int, int],
-    widths: Sequence[int] | None,
-    learning_rates: float | Sequence[float] | None,
-    richness: float | Sequence[float],
-    makes: bool,
+    widths: Whole | None,
+    learning_rates: Values | None,
+    richness: Values,
+    needed: bool | None,
 ) -> Grid:
     """Check which networks are wanted.
 
@@ -87,8 +90,8 @@ def checked_grid(
     ----------
     key, members, widths, learning_rates, richness
         As in :func:`train`.
-    makes
-        Whether the optimizer is a function of the learning rate.
+    needed
+        Whether learning rates must be given; None if they may be.
 
     Raises
     ------
@@ -101,12 +104,12 @@ def checked_grid(
     span = (0, members) if isinstance(members, int) else tuple(members)
     if len(span) != 2 or not 0 <= span[0] < span[1]:
         raise ValueError(f"members is {members}: give a number, or a range, of at least one")
-    if makes and learning_rates is None:
+    if needed and learning_rates is None:
         raise ValueError(
             "optimizer is a function: give learning_rates for it, or a ready transformation such "
             "as optax.sgd(0.1)"
         )
-    if not makes and learning_rates is not None:
+    if needed is False and learning_rates is not None:
         raise ValueError(
             "the optimizer has its learning rate already: leave learning_rates out, or give a "
             "function of the learning rate, such as optimizer=optax.sgd"
@@ -126,7 +129,7 @@ def checked_grid(
     )
 
 
-def _positive(name: str, values: float | Sequence[float]) -> tuple[float, ...]:
+def _positive(name: str, values: Values) -> tuple[float, ...]:
     given = np.asarray(values, np.float64)
     flat = np.atleast_1d(given)
     if given.ndim > 1 or not flat.size or not np.all((flat > 0) & np.isfinite(flat)):
@@ -136,7 +139,7 @@ def _positive(name: str, values: float | Sequence[float]) -> tuple[float, ...]:
     return tuple(float(value) for value in flat)
 
 
-def _whole(name: str, values: Sequence[int]) -> tuple[int, ...]:
+def _whole(name: str, values: Whole) -> tuple[int, ...]:
     given = np.asarray(values)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or given.min() < 1:
         raise ValueError(f"{name} is {values}: give a list of whole numbers of at least 1")

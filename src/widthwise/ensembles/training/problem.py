@@ -77,7 +77,7 @@ class Problem(eqx.Module):
         x: Float[Array, "b *shape"],
         y: Shaped[Array, "b *outputs"],
         offset: Float[Array, "b k"] | None,
-    ) -> Float[Array, ""]:
+    ) -> Array:
         """Loss of a batch, the outputs at step 0 being known."""
         raw = jax.vmap(network)(x)  # pyright: ignore[reportArgumentType]
         f = (raw if offset is None else raw - offset) / richness

@@ -33,25 +33,35 @@ _POWERS = {"sgd": 2, "adam": 1}
 _SIZES = (1e-2, 1.0, 1e2)
 
 
-def checked_rates(optimizer: Transformation, rates: str | None) -> str:
+def checked_rates(optimizer: Optimizer, rates: str | None) -> str:
     """Say which column of learning-rate factors an optimizer needs, by trying it.
 
     Updates proportional to the gradients need those of gradient descent; updates that do not
-    depend on the size of the gradients need those of Adam. Three updates of a few numbers tell
-    the two apart, at gradients of three sizes.
+    depend on the size of the gradients, weight decay included, need those of Adam. Three updates
+    of a few numbers tell the two apart, at gradients of three sizes.
 
     Parameters
     ----------
     optimizer
-        The transformation.
+        The transformation, or a function of the learning rate that makes it.
     rates
         ``"sgd"``, ``"adam"``, or None to find out.
 
     Raises
     ------
+    TypeError
+        If it is not an optimizer.
     ValueError
-        If the updates are neither, as with weight decay or clipping.
+        If the updates are neither, as those of SGD with weight decay or clipping.
     """
+    if not isinstance(optimizer, Transformation):
+        made = optimizer(1.0) if callable(optimizer) else None
+        if not isinstance(made, Transformation):
+            raise TypeError(
+                f"optimizer is {optimizer!r}: give an Optax transformation such as optax.sgd(0.1), "
+                "or a function of the learning rate such as optax.sgd"
+            )
+        optimizer = made
     if rates is not None:
         check_choice("rates", rates, tuple(_POWERS))
         return rates

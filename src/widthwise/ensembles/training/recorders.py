@@ -16,7 +16,9 @@ from widthwise.numerics.choices import check_choice
 RESERVED = ("width", "member", "step", "time", "learning_rate", "richness")
 
 
-def output(model: Trained, x: Float[Array, "n *shape"], y: Shaped[Array, "n *outputs"]) -> Recorded:
+def output(
+    model: Trained, x: Float[Array, "n *shape"], y: Shaped[Array, "n *outputs"] | None
+) -> Recorded:
     """Record the outputs f, ``output (input, channel)``; ``(input,)`` for targets (n,)."""
     del y
     f = jax.vmap(model)(x)
@@ -83,7 +85,7 @@ def observe(recorders: Sequence[Recorder], problem: Problem, model: Trained) -> 
         if recorder not in _ON_TEST or problem.x_test is None:
             continue
         if problem.y_test is not None or not _ON_TEST[recorder]:
-            found = recorder(model, problem.x_test, problem.y_test)  # pyright: ignore[reportArgumentType]
+            found = recorder(model, problem.x_test, problem.y_test)
             renamed = {
                 f"test_{name}": (tuple("test_input" if d == "input" else d for d in dims), array)
                 for name, (dims, array) in found.items()

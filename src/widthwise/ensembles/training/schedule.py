@@ -6,6 +6,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Int, Key
 
+from widthwise.numerics.choices import check_choice
+
+ORDER = 0x5C4ED01E  # folded into keys: larger than the number of any member
+
 
 def linear_steps(steps: int, count: int = 101) -> list[int]:
     """Return up to ``count`` steps from 0 to ``steps``, equally spaced as far as they can be.
@@ -37,7 +41,7 @@ def _check(steps: int, count: int) -> None:
         raise ValueError(f"steps={steps}, count={count} were given: give at least 0 and 2")
 
 
-def checked_steps(steps: int, at: Sequence[int] | None) -> np.ndarray:
+def checked_steps(steps: int, at: Sequence[int] | np.ndarray | None) -> np.ndarray:
     """Check the number of steps, and after which of them to record.
 
     Raises
@@ -57,6 +61,23 @@ def checked_steps(steps: int, at: Sequence[int] | None) -> np.ndarray:
             "linear_steps(steps, count) or log_steps(steps, count)"
         )
     return moments
+
+
+def checked_batch(batch_size: int | None, samples: int) -> int | None:
+    """Check the number of samples in each step; None if it is all of them."""
+    if batch_size is None:
+        return None
+    if not 1 <= batch_size <= samples:
+        raise ValueError(
+            f"batch_size is {batch_size} for {samples} samples: give 1 to {samples}, or None"
+        )
+    return batch_size
+
+
+def shared_order(schedule: str, key: Key[Array, ""]) -> Key[Array, ""] | None:
+    """Key of the order of samples, if all members share one."""
+    check_choice("schedule", schedule, ("member", "shared"))
+    return jax.random.fold_in(key, ORDER) if schedule == "shared" else None
 
 
 def batch_of_step(

@@ -1,22 +1,85 @@
-"""How many networks are trained side by side: as many as fit in a core's cache, or in memory."""
+"""How many networks are trained side by side: as fit in a core's cache, and in memory."""
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from widthwise.ensembles.training.problem import Problem
+from widthwise.ensembles.training.recorders import Kept
+from widthwise.numerics import memory
+from widthwise.numerics.threads import cores
 
 
-def fitting_batch(problem: Problem, count: int, threads: int) -> int:
-    """Count the networks of one batch."""
+class Sizes(NamedTuple):
+    """How the work is cut: threads at the same time, and networks side by side in each."""
+
+    threads: int
+    batch: int
+
+
+def fitting(
+    problem: Problem,
+    kept: Sequence[Kept],
+    *,
+    records: int,
+    count: int,
+    held: int,
+    side_by_side: int | None,
+) -> Sizes:
+    """Choose threads and batch from estimates of the memory that networks take.
+
+    Parameters
+    ----------
+    problem
+        What is trained.
+    kept
+        What is recorded at one time.
+    records
+        Number of times.
+    count
+        Number of networks.
+    held
+        How many networks' records are held at the end.
+    side_by_side
+        The batch that the user wants, or None.
+
+    Raises
+    ------
+    ValueError
+        If not even one network fits, or the records do not.
+    """
+    threads = cores() if jax.default_backend() == "cpu" else 1
     numbers = numbers_of(problem)
     room, most = (2**18, 32) if jax.default_backend() == "cpu" else (2**30, 2**14)
-    return max(1, min(most, room // numbers, -(-count // threads)))
+    batch = side_by_side or max(1, min(most, room // numbers, -(-count // threads)))
+    records_of_one = records * sum(math.prod(k.shape) * np.dtype(k.dtype).itemsize for k in kept)
+    # Weights, gradients, three of an optimizer and what XLA keeps beside them.
+    one = 3 * numbers * problem.x.dtype.itemsize + 2 * records_of_one
+    there = memory.available() or 2**62
+    rest = there - held * records_of_one
+    while threads * batch > 1 and threads * batch * one > rest:
+        if batch > 1 and side_by_side is None:
+            batch = -(-batch // 2)
+        elif threads > 1:
+            threads -= 1
+        else:
+            break
+    memory.refuse_beyond_memory(
+        batch * one + held * records_of_one,
+        f"training {batch} network{'s' * (batch > 1)} of {numbers // 3} weights and features side "
+        f"by side, and what is recorded of {held}",
+        "record less (record, at), give out=... to keep the records on disk, smaller widths or "
+        "fewer samples, or a smaller side_by_side",
+    )
+    return Sizes(threads, batch)
 
 
 def numbers_of(problem: Problem) -> int:
-    """Count the numbers that one step of one network touches: weights and features, twice each."""
+    """Count the numbers that a step of one network touches: three for a weight or a feature."""
     rows = problem.net.parameter_table(problem.x.shape[1:])
     weights = sum(math.prod(row.shape) for row in rows)
     features = sum(row.shape[0] for row in rows) * len(problem.x)
-    return 3 * weights + 3 * features
+    return 3 * (weights + features)

@@ -1,23 +1,23 @@
 """Train many networks at once: the public function."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Key, PyTree
 
-from widthwise.ensembles.training.batches import in_batches, workers
 from widthwise.ensembles.training.descent import Descent
-from widthwise.ensembles.training.grid import checked_grid
-from widthwise.ensembles.training.labels import dataset_of, joined
+from widthwise.ensembles.training.ensemble import Ensemble
+from widthwise.ensembles.training.flow import checked_times, flow_of
+from widthwise.ensembles.training.grid import Values, Whole, checked_grid
 from widthwise.ensembles.training.losses import Loss
 from widthwise.ensembles.training.problem import checked_problem
 from widthwise.ensembles.training.rates import Optimizer, Transformation, checked_rates
-from widthwise.ensembles.training.recorders import chosen, described
-from widthwise.ensembles.training.schedule import checked_steps
-from widthwise.ensembles.training.sizes import fitting_batch
+from widthwise.ensembles.training.recorders import chosen
+from widthwise.ensembles.training.schedule import checked_batch, checked_steps, shared_order
 from widthwise.ensembles.training.trained import Recorder
 from widthwise.networks import Sequential
 
@@ -28,18 +28,24 @@ def train(
     *,
     key: Key[Array, ""],
     members: int | tuple[int, int],
-    steps: int,
-    optimizer: Optimizer,
-    learning_rates: float | Sequence[float] | None = None,
+    steps: int | None = None,
+    optimizer: Optimizer | None = None,
+    learning_rates: Values | None = None,
     rates: str | None = None,
     loss: str | Loss = "mean",
     test: PyTree = None,
-    richness: float | Sequence[float] = 1.0,
+    richness: Values = 1.0,
     centered: bool = False,
+    batch_size: int | None = None,
+    schedule: str = "member",
+    times: Sequence[float | int] | np.ndarray | None = None,
+    tolerance: float | None = None,
+    max_steps: int = 100_000,
     record: str | Recorder | Sequence[str | Recorder] = ("loss", "output"),
-    at: Sequence[int] | None = None,
-    widths: Sequence[int] | None = None,
+    at: Whole | None = None,
+    widths: Whole | None = None,
     side_by_side: int | None = None,
+    out: str | PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Train many networks at once, and keep what is recorded as one labelled dataset.
 
@@ -60,7 +66,7 @@ def train(
     members
         Number of networks, or a range (start, stop) of them.
     steps
-        Number of updates.
+        Number of updates; ``times`` instead means gradient flow.
     optimizer
         An Optax transformation, ``optax.sgd(0.1)``, or a function of the learning rate that makes
         one, ``optax.sgd``, to which ``learning_rates`` are given. Pass the same object every time:
@@ -81,6 +87,19 @@ def train(
         ``gamma0`` with ``rates="adam"``).
     centered
         Whether the outputs at step 0 are subtracted from f.
+    batch_size
+        Samples in each step; None for all. Every epoch goes once through a new random order of
+        the samples, what does not fill a last batch being left out.
+    schedule
+        Whether each ``"member"`` has its own order of samples, or one is ``"shared"`` by all.
+    times
+        Gradient flow instead of steps, with records at these times, ascending, that of all samples
+        at learning rate 1 (or ``learning_rates``): t steps of gradient descent at a small rate
+        eta take time eta t. The result has a dimension ``time`` in the place of ``step``.
+    tolerance, max_steps
+        Of the solver of gradient flow: relative and absolute error of the parameters in each of
+        its steps (None takes the rounding unit to the power 2/3), and their largest number. A
+        network whose flow is not solved by then counts as diverged.
     record
         Names of recorders or functions, see :mod:`widthwise.ensembles.training.recorders`.
     at
@@ -92,6 +111,10 @@ def train(
     side_by_side
         Networks in one batch; None takes as many as fit in a core's cache, or an accelerator's
         memory.
+    out
+        A folder: what is recorded is written there as networks are finished, a call that was
+        killed goes on where it stopped, with identical numbers, and the result is read from disk
+        where it is used. None holds everything in memory.
 
     Returns
     -------
@@ -122,38 +145,41 @@ def train(
     {'width': 1, 'member': 4, 'step': 3, 'input': 3}
     """
     problem = checked_problem(net, data, loss=loss, test=test, centered=centered)
-    moments = checked_steps(steps, at)
-    example = optimizer if isinstance(optimizer, Transformation) else optimizer(1.0)
+    recorders = chosen(record)
     grid = checked_grid(
         key=key,
         members=members,
         widths=widths,
         learning_rates=learning_rates,
         richness=richness,
-        makes=example is not optimizer,
+        needed=None if times is not None else not isinstance(optimizer, Transformation),
     )
-    program = Descent(
-        problem,
-        optimizer,
-        checked_rates(example, rates),
-        chosen(record),
-        jnp.asarray(np.diff(moments, prepend=0)),
-        None,
-        None,
-    )
-    parts = []
-    for width, sized in grid.networks(net):
-        one = replace(program, problem=replace(problem, net=sized))
-        kept = described(one.recorders, one.problem)
-        jobs = grid.jobs(width, problem.x.dtype)
-        count = len(jobs.richness)
-        size = side_by_side or fitting_batch(one.problem, count, workers())
-        arrays = {a.name: np.empty((count, len(moments), *a.shape), a.dtype) for a in kept} | {
-            "diverged_at": np.empty(count, np.int32)
-        }
-        for index, (recorded, diverged) in in_batches(one, jobs, batch_size=size):
-            for name, array in recorded.items():
-                arrays[name][index] = array
-            arrays["diverged_at"][index] = diverged
-        parts.append(dataset_of(arrays, kept, grid, width=width, clock="step", moments=moments))
-    return joined(parts)
+    if times is not None:
+        unused = (steps, optimizer, rates, batch_size, at)
+        if any(value is not None for value in unused):
+            raise ValueError(
+                "times means gradient flow of all samples: leave out steps, optimizer, rates, "
+                "batch_size and at"
+            )
+        moments = checked_times(times)
+        program = flow_of(problem, recorders, moments, tolerance=tolerance, max_steps=max_steps)
+    elif steps is None or optimizer is None:
+        raise ValueError(
+            "give steps and optimizer, such as optimizer=optax.sgd(0.1), or times for gradient flow"
+        )
+    else:
+        moments = checked_steps(steps, at)
+        program = Descent(
+            problem,
+            optimizer,
+            checked_rates(optimizer, rates),
+            recorders,
+            jnp.asarray(np.diff(moments, prepend=0)),
+            checked_batch(batch_size, len(problem.x)),
+            shared_order(schedule, key),
+        )
+    if side_by_side is not None and side_by_side < 1:
+        raise ValueError(f"side_by_side is {side_by_side}: give a number of at least 1")
+    clock = "step" if times is None else "time"
+    ensemble = Ensemble(program, grid, clock, moments, side_by_side)
+    return ensemble.trained(net) if out is None else ensemble.streamed(net, Path(out))

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from widthwise.ensembles.training.losses import Loss
 
-Recorder = Callable[[Any, Array, Array], Mapping[str, tuple[tuple[str, ...], Array]]]
+Recorder = Callable[[Any, Array, Any], Mapping[str, tuple[tuple[str, ...], Array]]]
 Recorded = dict[str, tuple[tuple[str, ...], Array]]
 
 
