@@ -12,6 +12,9 @@ from widthwise.dynamics.kernel_solver import NotConverged as NotConverged
 from widthwise.dynamics.kernel_solver import Solver as Solver
 from widthwise.dynamics.matrices import KernelMatrices as KernelMatrices
 from widthwise.dynamics.matrices import KernelPair as KernelPair
+from widthwise.dynamics.proportional import ProportionalTraining as ProportionalTraining
+from widthwise.dynamics.proportional import learning_rate_sweep as learning_rate_sweep
+from widthwise.dynamics.proportional import proportional_training as proportional_training
 from widthwise.dynamics.single import Outputs as Outputs
 from widthwise.dynamics.single import gradient_flow as gradient_flow
 from widthwise.dynamics.training import max_learning_rate as max_learning_rate
