@@ -110,6 +110,6 @@ def test_refusals(key):
         ({"members": 10**9, "record": (0, 1)}, "record fewer steps"),
     ):
         with pytest.raises(ValueError, match=words):
-            train_proportional(NETWORK, 10, **arguments | changed)
+            train_proportional(NETWORK, 10, **(arguments | changed))  # pyright: ignore
     with pytest.raises(ValueError, match="give more inputs"):
         train_proportional(ProportionalLinear(width_ratio=0.01), 10, **arguments)

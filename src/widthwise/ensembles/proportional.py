@@ -2,8 +2,8 @@
 
 import math
 from functools import partial
-from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +16,7 @@ from widthwise.numerics.draws import Draws, numbered_keys
 from widthwise.numerics.memory import refuse_beyond_memory
 
 
-class _Weights(NamedTuple):
+class _Weights(eqx.Module):
     """W^0 (width, inputs), W^1.. (layers, width, width) and w (width,), of one network or many."""
 
     first: Array
@@ -24,7 +24,7 @@ class _Weights(NamedTuple):
     readout: Array
 
 
-class _Task(NamedTuple):
+class _Task(eqx.Module):
     """Target (inputs,), inputs (samples, inputs) and noise (samples,); None for the population."""
 
     beta: Array
@@ -81,6 +81,7 @@ def train_proportional(
     Examples
     --------
     >>> import jax
+    >>> from widthwise.ensembles import train_proportional
     >>> from widthwise.networks import ProportionalLinear
     >>> network, key = ProportionalLinear(width_ratio=2.0), jax.random.key(0)
     >>> found = train_proportional(network, 20, learning_rate=0.1, steps=3, key=key)
@@ -142,7 +143,7 @@ def leading_ntk_eigenvalue(found: xr.Dataset) -> xr.DataArray:
     xarray.DataArray
         Dimensions ``member`` and ``recorded_step``.
     """
-    arrays = [jnp.asarray(found[name].values) for name in _Weights._fields]
+    arrays = [jnp.asarray(found[name].values) for name in ("first", "hidden", "readout")]
     shape = arrays[0].shape[:2]
     flat = _Weights(*(a.reshape(math.prod(shape), *a.shape[2:]) for a in arrays))
     values = np.asarray(_leading(flat)).reshape(shape)
