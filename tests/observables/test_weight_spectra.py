@@ -46,8 +46,8 @@ def test_given_singular_values_and_vectors(top):
 def test_rank_of_a_change(rank, scale):
     """Equal singular values: the effective rank is their number, whatever their size."""
     _, _, change = with_values(np.full(rank, scale), 12, 9)
-    start = np.zeros((2, 12, 9))
-    found = weight_spectra(np.stack([change, start[1]]), initial=start)
+    start = np.zeros((12, 9))
+    found = weight_spectra(np.stack([change, start]), initial=start)
     assert found.effective_rank is not None
     assert found.captured is not None
     assert found.effective_rank[0] == pytest.approx(rank, rel=1e-6)
@@ -111,7 +111,7 @@ def test_refusals():
         ({"weights": np.ones(3)}, "weights has shape"),
         ({"weights": square * np.nan}, "not finite"),
         ({"weights": square, "top": 4}, "top is 4"),
-        ({"weights": square, "initial": np.ones((3, 3))}, "initial has shape"),
+        ({"weights": square, "initial": np.ones((3, 2))}, "initial has shape"),
         ({"weights": square, "left_directions": np.ones((2, 1, 4))}, r"\(\.\.\., m, 3\)"),
         ({"weights": square, "right_directions": np.zeros((2, 1, 3))}, "points nowhere"),
     ):

@@ -10,7 +10,9 @@ from widthwise.observables.weight_spectra import edge_scale, outlier_threshold, 
 from widthwise.spectra import MarchenkoPastur
 
 
-def monitor(checkpoints: Sequence[Numbers], *, steps: Sequence[int] | None = None) -> xr.Dataset:
+def monitor(
+    checkpoints: Sequence[Numbers] | np.ndarray, *, steps: Sequence[int] | None = None
+) -> xr.Dataset:
     """Fit the bulk of one weight matrix at several times, and count what lies beyond it.
 
     The scale of the bulk is fitted by the median singular value, which a few outliers do not move.
@@ -63,7 +65,7 @@ def monitor(checkpoints: Sequence[Numbers], *, steps: Sequence[int] | None = Non
         raise ValueError(f"{len(times)} steps for {len(checkpoints)} checkpoints: give one each")
     stack = np.stack([np.asarray(matrix) for matrix in checkpoints])
     rows, columns = stack.shape[1:]
-    found = weight_spectra(stack, initial=np.broadcast_to(stack[:1], stack.shape))
+    found = weight_spectra(stack, initial=stack[0])
     values = found.singular_values.astype(np.float64)
     law = MarchenkoPastur(rows / columns)
     sigma = np.median(values, axis=-1) / law.quantile(0.5)

@@ -74,7 +74,8 @@ def weight_spectra(
         Array (..., N, D): rows are neurons of the next layer. They are divided by ``sqrt(N)``, so
         that independent entries of standard deviation sigma fill ``[0, 2 sigma]`` if ``N = D``.
     initial
-        The same matrices before training, for what has changed.
+        The same matrices before training, for what has changed; it may be shorter by leading axes,
+        or have length one where the weights have more.
     top
         How many of the leading singular values; all if left out.
     left_directions, right_directions
@@ -117,8 +118,13 @@ def weight_spectra(
     change = None
     if initial is not None:
         start = _matrices("initial", initial)
-        if start.shape != w.shape:
-            raise ValueError(f"initial has shape {start.shape} and weights {w.shape}: equal ones")
+        try:
+            start = np.broadcast_to(start, w.shape)
+        except ValueError:
+            raise ValueError(
+                f"initial has shape {start.shape} and weights {w.shape}: give matrices of the same "
+                "shape, one for each of the weights or fewer"
+            ) from None
         change = np.linalg.svd((w - start) / n**0.5, compute_uv=False)
     return WeightSpectra(values, overlaps(0, left), overlaps(2, right), change)
 
