@@ -11,6 +11,7 @@ from . import numerics as numerics
 from . import observables as observables
 from . import plotting as plotting
 from . import report as report
+from . import spectra as spectra
 from . import studies as studies
 from .activations import Activation as Activation
 from .dynamics import Solver as Solver

@@ -15,6 +15,9 @@ from widthwise.dynamics.matrices import KernelPair as KernelPair
 from widthwise.dynamics.mean_field import Diverged as Diverged
 from widthwise.dynamics.mean_field import FieldSolution as FieldSolution
 from widthwise.dynamics.mean_field import dmft as dmft
+from widthwise.dynamics.proportional import ProportionalTraining as ProportionalTraining
+from widthwise.dynamics.proportional import learning_rate_sweep as learning_rate_sweep
+from widthwise.dynamics.proportional import proportional_training as proportional_training
 from widthwise.dynamics.single import Outputs as Outputs
 from widthwise.dynamics.single import gradient_flow as gradient_flow
 from widthwise.dynamics.training import max_learning_rate as max_learning_rate

@@ -17,6 +17,8 @@ from widthwise.ensembles.observe import preactivations as preactivations
 from widthwise.ensembles.property_p import ViolationCounts as ViolationCounts
 from widthwise.ensembles.property_p import count_violations as count_violations
 from widthwise.ensembles.property_p import natural_network as natural_network
+from widthwise.ensembles.proportional import leading_ntk_eigenvalue as leading_ntk_eigenvalue
+from widthwise.ensembles.proportional import train_proportional as train_proportional
 from widthwise.ensembles.running import running_mean as running_mean
 from widthwise.ensembles.sampling import outputs as outputs
 from widthwise.ensembles.sampling import sample as sample

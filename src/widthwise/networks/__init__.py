@@ -40,6 +40,7 @@ from widthwise.networks.place import Features as Features
 from widthwise.networks.place import Place as Place
 from widthwise.networks.pooling import AvgPool as AvgPool
 from widthwise.networks.pooling import SumPool as SumPool
+from widthwise.networks.proportional import ProportionalLinear as ProportionalLinear
 from widthwise.networks.residual import Residual as Residual
 from widthwise.networks.sequential import Sequential as Sequential
 from widthwise.networks.spatial_state import SpatialState as SpatialState

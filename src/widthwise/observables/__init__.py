@@ -1,7 +1,13 @@
 """What is measured on networks and compared with their theory."""
 
+from widthwise.observables.monitor import monitor as monitor
 from widthwise.observables.propagation_error import ErrorScaling as ErrorScaling
 from widthwise.observables.propagation_error import error_scaling as error_scaling
 from widthwise.observables.propagation_error import random_network as random_network
 from widthwise.observables.propagation_error import sampling_mse as sampling_mse
 from widthwise.observables.propagation_error import squared_errors as squared_errors
+from widthwise.observables.weight_spectra import WeightSpectra as WeightSpectra
+from widthwise.observables.weight_spectra import edge_scale as edge_scale
+from widthwise.observables.weight_spectra import measured_escape_step as measured_escape_step
+from widthwise.observables.weight_spectra import outlier_threshold as outlier_threshold
+from widthwise.observables.weight_spectra import weight_spectra as weight_spectra
