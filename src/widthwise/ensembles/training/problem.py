@@ -1,5 +1,7 @@
 """What is trained on what: everything that all members of an ensemble share."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -130,21 +132,40 @@ def checked_problem(
             )
     flat = shape[0] == 1 and y.ndim == 1 and function is not cross_entropy
     problem = Problem(net, x, y, x_test, y_test, function, flat, centered)
-    _check_value(problem)
+    _check_value(Shapes.of(problem))
     return problem
 
 
-def _check_value(problem: Problem) -> None:
-    """Refuse a loss that is not one real number."""
-    job = Job(jax.random.key(0), jnp.ones((), problem.x.dtype), jnp.ones((), problem.x.dtype))
+class Shapes(NamedTuple):
+    """Shapes and settings of a problem without its numbers: what traced programs depend on."""
 
-    def run(job: Job) -> Array:
+    structure: Any
+    arrays: tuple[jax.ShapeDtypeStruct, ...]
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Shapes":
+        """Leave out the numbers."""
+        leaves, structure = jax.tree.flatten(problem)
+        return cls(structure, tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves))
+
+    def traced(self, run: Callable[[Problem, Job], PyTree]) -> PyTree:
+        """Shapes of what a function of the problem and one job returns."""
+        problem = jax.tree.unflatten(self.structure, self.arrays)
+        one = jnp.ones((), problem.x.dtype)
+        return jax.eval_shape(run, problem, Job(jax.random.key(0), one, one))
+
+
+@lru_cache(maxsize=64)
+def _check_value(shapes: Shapes) -> None:
+    """Refuse a loss that is not one real number."""
+
+    def run(problem: Problem, job: Job) -> Array:
         model = problem.start(job)
         return problem.value(
             model.network, job.richness, problem.x, problem.y, problem.offset(model)
         )
 
-    found = jax.eval_shape(run, job)
+    found = shapes.traced(run)
     if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
         raise ValueError(
             f"loss(outputs, targets) returns {found}: return one real number for the whole batch"

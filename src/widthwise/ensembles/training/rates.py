@@ -65,7 +65,7 @@ def checked_rates(optimizer: Optimizer, rates: str | None) -> str:
     if rates is not None:
         check_choice("rates", rates, tuple(_POWERS))
         return rates
-    first, *others = (np.asarray(_updates(optimizer, size)) for size in _SIZES)
+    first, *others = (_updates(optimizer, size) for size in _SIZES)
     ratios = [size / _SIZES[0] for size in _SIZES[1:]]
     for name, power in (("sgd", 1), ("adam", 0)):
         expected = [first * ratio**power for ratio in ratios]
@@ -78,20 +78,15 @@ def checked_rates(optimizer: Optimizer, rates: str | None) -> str:
     )
 
 
-def _updates(optimizer: Transformation, size: float) -> Array:
+def _updates(optimizer: Transformation, size: float) -> np.ndarray:
     """Updates of three numbers in three steps."""
-
-    @jax.jit
-    def run(gradients: Array) -> Array:
-        params = {"w": jnp.asarray([0.3, -0.5, 0.7])}
-        state, found = optimizer.init(params), []
-        for gradient in gradients:
-            updates, state = optimizer.update({"w": gradient}, state, params)
-            found.append(updates["w"])
-        return jnp.stack(found)
-
-    pattern = jnp.asarray([[1.0, -2.0, 0.5], [0.7, 1.5, -0.4], [1.2, 0.3, 0.9]])
-    return run(size * pattern)
+    params = {"w": jnp.asarray([0.3, -0.5, 0.7])}
+    state, found = optimizer.init(params), []
+    for pattern in ([1.0, -2.0, 0.5], [0.7, 1.5, -0.4], [1.2, 0.3, 0.9]):
+        gradients = {"w": jnp.asarray(size * np.asarray(pattern))}
+        updates, state = optimizer.update(gradients, state, params)
+        found.append(np.asarray(updates["w"]))
+    return np.stack(found)
 
 
 def rate_factors(

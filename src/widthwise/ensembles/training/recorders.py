@@ -1,6 +1,7 @@
 """What to keep of a network while it trains: functions of it and the training data."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from widthwise.ensembles.training.kernels import feature_kernel, gradient_kernel, ntk
-from widthwise.ensembles.training.problem import Job, Problem
+from widthwise.ensembles.training.problem import Job, Problem, Shapes
 from widthwise.ensembles.training.spectra import sharpness, singular_values
 from widthwise.ensembles.training.trained import Recorded, Recorder, Trained
 from widthwise.numerics.choices import check_choice
@@ -99,7 +100,7 @@ def arrays_of(recorded: Recorded) -> dict[str, Array]:
     return {name: jnp.asarray(array) for name, (_, array) in recorded.items()}
 
 
-def described(recorders: Sequence[Recorder], problem: Problem) -> list[Kept]:
+def described(recorders: tuple[Recorder, ...], problem: Problem) -> list[Kept]:
     """Say what will be recorded, without computing it.
 
     Raises
@@ -107,15 +108,19 @@ def described(recorders: Sequence[Recorder], problem: Problem) -> list[Kept]:
     TypeError, ValueError
         If a recorder does not return named arrays with named dimensions that fit together.
     """
+    return _described(recorders, Shapes.of(problem))
+
+
+@lru_cache(maxsize=64)
+def _described(recorders: tuple[Recorder, ...], shapes: Shapes) -> list[Kept]:
     dims: dict[str, tuple[str, ...]] = {}
 
-    def run(job: Job) -> dict[str, Array]:
+    def run(problem: Problem, job: Job) -> dict[str, Array]:
         recorded = observe(recorders, problem, problem.start(job))
         dims.update({name: named for name, (named, _) in recorded.items()})
         return arrays_of(recorded)
 
-    one = jnp.ones((), problem.x.dtype)
-    found = jax.eval_shape(run, Job(jax.random.key(0), one, one))
+    found = shapes.traced(run)
     kept = [Kept(name, dims[name], array.shape, array.dtype) for name, array in found.items()]
     sizes: dict[str, int] = {}
     for one in kept:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from widthwise.ensembles.training.problem import Problem
 from widthwise.ensembles.training.recorders import Kept
+from widthwise.networks import Sequential
 from widthwise.numerics import memory
 from widthwise.numerics.threads import cores
 
@@ -52,7 +54,7 @@ def fitting(
         If not even one network fits, or the records do not.
     """
     threads = cores() if jax.default_backend() == "cpu" else 1
-    numbers = numbers_of(problem)
+    numbers = numbers_of(problem.net, problem.x.shape)
     room, most = (2**18, 32) if jax.default_backend() == "cpu" else (2**30, 2**14)
     batch = side_by_side or max(1, min(most, room // numbers, -(-count // threads)))
     records_of_one = records * sum(math.prod(k.shape) * np.dtype(k.dtype).itemsize for k in kept)
@@ -77,9 +79,10 @@ def fitting(
     return Sizes(threads, batch)
 
 
-def numbers_of(problem: Problem) -> int:
+@lru_cache(maxsize=256)
+def numbers_of(net: Sequential, inputs: tuple[int, ...]) -> int:
     """Count the numbers that a step of one network touches: three for a weight or a feature."""
-    rows = problem.net.parameter_table(problem.x.shape[1:])
+    rows = net.parameter_table(inputs[1:])
     weights = sum(math.prod(row.shape) for row in rows)
-    features = sum(row.shape[0] for row in rows) * len(problem.x)
+    features = sum(row.shape[0] for row in rows) * inputs[0]
     return 3 * (weights + features)
