@@ -11,6 +11,7 @@ from widthwise.dynamics.mean_field.solution import FieldSolution
 
 _KERNELS = ("feature_kernel", "gradient_kernel")
 _VALUES = ("output", "delta", "loss", *_KERNELS)
+_SIZES = ("output", *_KERNELS)
 _LEVELS = 6  # halvings of the step at most
 _FINER = 8  # further halvings where the first steps are so long that descent diverges
 
@@ -39,12 +40,13 @@ def solve_flow(
     step
         Length of the longest steps.
     tolerance
-        Error of ``output`` at which halving ends; it also ends at the error of sampling.
+        Step error at which halving ends; it also ends at the error of sampling.
 
     Returns
     -------
     FieldSolution
-        With ``step_error``, the last change of ``output`` by extrapolation.
+        With ``step_error``, the last change by extrapolation: of ``output``, or of a kernel
+        relative to its largest entry.
 
     Raises
     ------
@@ -67,9 +69,9 @@ def solve_flow(
         row = [_descend(problem, march, spans, pieces)]
         for order, before in enumerate(coarser):
             row.append(_extrapolated(row[order], before, 2.0 ** (order + 1)))
-        error = float(np.max(np.abs(row[-1].output - coarser[-1].output)))
-        sampling = np.max(row[-1].standard_error.get("output", 0.0))
-        if error <= max(tolerance, sampling):
+        best, last = row[-1], coarser[-1]
+        error = _largest(best, {name: getattr(best, name) - getattr(last, name) for name in _SIZES})
+        if error <= max(tolerance, _largest(best, best.standard_error)):
             break
     return replace(row[-1], step_error=error, times=times)
 
@@ -92,6 +94,15 @@ def _descend(
     none = np.zeros((0, *kept["feature_kernel"].shape[1:]))  # to noise per step, not per time
     kept |= {"forward_response": none, "backward_response": none}
     return replace(found, problem=problem, standard_error=errors, **kept)
+
+
+def _largest(solution: FieldSolution, changes: dict[str, np.ndarray]) -> float:
+    """Largest change of an output, or of a kernel relative to its largest entry."""
+    found = 0.0
+    for name in _SIZES:
+        unit = np.max(np.abs(getattr(solution, name))) if name in _KERNELS else 1.0
+        found = max(found, float(np.max(np.abs(changes.get(name, 0.0)))) / unit)
+    return found
 
 
 def _at_both(kernels: np.ndarray, ends: np.ndarray) -> np.ndarray:

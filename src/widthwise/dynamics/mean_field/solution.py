@@ -53,7 +53,8 @@ class FieldSolution:
     sites
         Neurons per layer that stood for infinitely many, 0 where no average was taken over any.
     step_error
-        For gradient flow, an estimate of the largest error of ``output`` made by finite steps.
+        For gradient flow, an estimate of the largest error made by finite steps: of ``output``, or
+        of a kernel relative to its largest entry.
     residual
         Largest violation of the equations: of the global equations by the march (deep linear), of
         the quadrature by half its nodes (two layers), of the last sweep (fixed point); 0 for
@@ -124,8 +125,8 @@ class FieldSolution:
     def to_dataset(self, *, two_times: bool = False) -> xr.Dataset:
         """Return labelled arrays, with the names that ensembles of networks use.
 
-        Kernels are those at equal times. Standard errors have ``_standard_error`` behind their
-        name.
+        Kernels are those of the training points at equal times; standard errors have
+        ``_standard_error`` behind their name, outputs at test points ``test_`` before it.
 
         Parameters
         ----------
@@ -133,37 +134,44 @@ class FieldSolution:
             Whether to add ``two_time_feature_kernel``, ``two_time_gradient_kernel`` and the two
             responses, with further dimensions ``step2`` (or ``time2``) and ``input2``.
         """
+        p, count = self.train, len(self.output)
         moment = "step" if self.times is None else "time"
-        pair = (moment, "layer", "input", "input2")
-        count = len(self.output)
         stamps = np.arange(count) if self.times is None else self.times
         layers = np.arange(1, len(self.feature_kernel) + 1)
+        points, pairs = (moment, "input"), (moment, "layer", "input", "input2")
         found: dict[str, tuple] = {
-            "output": ((moment, "input"), self.output),
-            "delta": ((moment, "input"), self.delta),
+            "output": (points, self.output[:, :p]),
+            "test_output": ((moment, "test_input"), self.output[:, p:]),
+            "delta": (points, self.delta[:, :p]),
             "loss": ((moment,), self.loss),
-            "feature_kernel": (pair, equal_times(self.feature_kernel)),
-            "gradient_kernel": (pair, equal_times(self.gradient_kernel)),
-            "ntk": ((moment, "input", "input2"), np.stack([self.ntk(t) for t in range(count)])),
+            "feature_kernel": (pairs, _equal_times(self.feature_kernel, p)),
+            "gradient_kernel": (pairs, _equal_times(self.gradient_kernel, p)),
+            "ntk": (
+                (moment, "input", "input2"),
+                np.stack([self.ntk(t)[:p, :p] for t in range(count)]),
+            ),
         }
         for name, error in self.standard_error.items():
-            value = equal_times(error) if error.ndim == 5 else error
-            found[f"{name}_standard_error"] = (found[name][0], value)
-        later = f"{moment}2"
+            part = _equal_times(error, p) if error.ndim == 5 else error[..., :p]
+            found[f"{name}_standard_error"] = (found[name][0], part if error.ndim > 1 else error)
         coordinates = {moment: stamps, "layer": layers}
         if two_times:
-            axes = (moment, "input", later, "input2")
-            found["two_time_feature_kernel"] = (("layer", *axes), self.feature_kernel)
-            found["two_time_gradient_kernel"] = (("layer", *axes), self.gradient_kernel)
-            coordinates[later] = stamps
+            axes = (moment, "input", f"{moment}2", "input2")
+            coordinates[f"{moment}2"] = stamps
+            for name in ("feature_kernel", "gradient_kernel"):
+                kernels = getattr(self, name)[:, :, :p, :, :p]
+                found[f"two_time_{name}"] = (("layer", *axes), kernels)
             if len(self.forward_response):
-                found["forward_response"] = (("layer_below", *axes), self.forward_response)
-                found["backward_response"] = (("layer_above", *axes), self.backward_response)
+                below, above = self.forward_response, self.backward_response
+                found["forward_response"] = (("layer_below", *axes), below[:, :, :p, :, :p])
+                found["backward_response"] = (("layer_above", *axes), above[:, :, :p, :, :p])
                 coordinates |= {"layer_below": layers[:-1], "layer_above": layers[1:]}
+        if p == self.output.shape[1]:
+            del found["test_output"]
         attributes = {
             "method": self.method,
             "richness": self.richness,
-            "train": self.train,
+            "sites": self.sites,
             "residual": self.residual,
             "step_error": self.step_error,
             "source": "Bordelon and Pehlevan (2022), arXiv:2205.09653",
@@ -171,6 +179,6 @@ class FieldSolution:
         return xr.Dataset(found, coordinates, attributes)
 
 
-def equal_times(kernels: Float[np.ndarray, "layers t n t n"]) -> Float[np.ndarray, "t layers n n"]:
-    """Take the entries of two-time kernels at which both times are one."""
-    return np.einsum("ltitj->tlij", kernels)
+def _equal_times(kernels: np.ndarray, points: int) -> Float[np.ndarray, "t layers p p"]:
+    """Take the entries of two-time kernels at which both times are one, of the first points."""
+    return np.einsum("ltitj->tlij", kernels[:, :, :points, :, :points])

@@ -22,9 +22,11 @@ from widthwise.networks import Sequential
 from widthwise.networks.inputs import checked_inputs
 from widthwise.numerics.choices import check_choice
 from widthwise.numerics.memory import refuse_beyond_memory
+from widthwise.numerics.threads import one_thread_per_core
 
 _METHODS = ("auto", "two_layer", "deep_linear", "sampled", "fixed_point")
 _REPLICAS = 8  # independent solutions of which a sampled one is the average
+_STEP_ERROR = 1e-5  # of gradient flow, at which steps are fine enough
 _STEP = 0.5  # first step of a flow, in units of one over the largest rate of the lazy network
 
 
@@ -142,14 +144,13 @@ def dmft(
     )
     solver = _solver(problem, method, sites, key)
     scale = float(np.max(np.abs(y))) or 1.0
-    if times is None:
-        _check_memory(problem, problem.steps + 1)
-        found = solver(problem)
-    else:
-        moments = _checked_times(times)
-        found = solve_flow(
-            problem, solver, moments, step=_first_step(problem, solver), tolerance=1e-6 * scale
-        )
+    with one_thread_per_core():  # matrices are too small for the threads of BLAS
+        if times is None:
+            _check_memory(problem)
+            found = solver(problem)
+        else:
+            step, moments = _first_step(problem, solver), _checked_times(times)
+            found = solve_flow(problem, solver, moments, step=step, tolerance=_STEP_ERROR)
     return _within(found, tolerance * scale, sites)
 
 
@@ -241,10 +242,11 @@ def _first_step(problem: Problem, solver: Callable[[Problem], FieldSolution]) ->
     return _STEP / max(fastest, 1e-300)
 
 
-def _check_memory(problem: Problem, times: int) -> None:
+def _check_memory(problem: Problem) -> None:
+    times = problem.steps + 1
     entries = (times * problem.points) ** 2
     refuse_beyond_memory(
-        8 * entries * (4 * problem.depth + 4),
+        8 * entries * 4 * problem.depth * (_REPLICAS + 1),
         f"two-time kernels of {times} times, {problem.points} points, {problem.depth} layers",
         "give fewer steps or points",
     )
