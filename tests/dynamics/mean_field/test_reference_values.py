@@ -50,7 +50,7 @@ def test_two_layers(activation, richness, outputs, kernel):
 
 
 def test_two_layers_of_error_functions():
-    phi = ww.activations.from_function(lambda z: jax.scipy.special.erf(z / np.sqrt(2)), kinks=())
+    phi = ww.Activation("erf(z / sqrt(2))", lambda z: jax.scipy.special.erf(z / 2**0.5))
     net = network(1, lambda: ww.Elementwise(phi))
     found = dmft(net, ONE, steps=20, learning_rate=0.1)
     np.testing.assert_allclose(found.output[[10, 20], 0], [0.51058409, 0.76216757], atol=1e-6)

@@ -62,7 +62,7 @@ def linear_descent(
     Examples
     --------
     >>> linear_descent(1.0, steps=2, learning_rate=0.1).output.round(4).tolist()
-    [0.0, 0.2, 0.3664]
+    [0.0, 0.2, 0.3629]
     """
     check_rates(learning_rate, None)
     _check_richness(richness)

@@ -21,5 +21,6 @@ def averaged(
         found = list(pool.map(solve, seeds))
     samples = {name: np.stack([getattr(one, name) for one in found]) for name in _AVERAGED}
     values = {name: array.mean(axis=0) for name, array in samples.items()}
-    errors = {name: mean(samples[name]).standard_error for name in _SAMPLED}
+    samples["ntk"] = np.stack([one.equal_time_ntk for one in found])
+    errors = {name: mean(samples[name]).standard_error for name in (*_SAMPLED, "ntk")}
     return replace(found[0], **values, standard_error=errors, sites=len(found) * found[0].sites)

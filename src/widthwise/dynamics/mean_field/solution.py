@@ -48,8 +48,8 @@ class FieldSolution:
         noise that the initial weights below layer l send forward at j, s; zero unless s <= t.
         Under gradient flow, where responses are densities in time, both are empty.
     standard_error
-        Sampling error of ``output``, ``loss``, ``feature_kernel`` and ``gradient_kernel`` by name;
-        empty where nothing was sampled.
+        Sampling error of ``output``, ``loss``, ``feature_kernel``, ``gradient_kernel`` and
+        ``ntk`` (at equal times) by name; empty where nothing was sampled.
     sites
         Neurons per layer that stood for infinitely many, 0 where no average was taken over any.
     step_error
@@ -113,6 +113,11 @@ class FieldSolution:
         return np.sum([rate * phi * g for rate, phi, g in pairs], axis=0)
 
     @property
+    def equal_time_ntk(self) -> Float[np.ndarray, "t n n"]:
+        """Tangent kernel after each number of updates."""
+        return np.stack([self.ntk(t) for t in range(len(self.output))])
+
+    @property
     def initial_ntk(self) -> Float[np.ndarray, "n n"]:
         """Tangent kernel before training."""
         return self.ntk(0)
@@ -146,14 +151,12 @@ class FieldSolution:
             "loss": ((moment,), self.loss),
             "feature_kernel": (pairs, _equal_times(self.feature_kernel, p)),
             "gradient_kernel": (pairs, _equal_times(self.gradient_kernel, p)),
-            "ntk": (
-                (moment, "input", "input2"),
-                np.stack([self.ntk(t)[:p, :p] for t in range(count)]),
-            ),
+            "ntk": ((moment, "input", "input2"), self.equal_time_ntk[:, :p, :p]),
         }
         for name, error in self.standard_error.items():
-            part = _equal_times(error, p) if error.ndim == 5 else error[..., :p]
-            found[f"{name}_standard_error"] = (found[name][0], part if error.ndim > 1 else error)
+            part = _equal_times(error, p) if error.ndim == 5 else error
+            part = part[(slice(None), *[slice(p)] * (part.ndim - 1))] if error.ndim < 5 else part
+            found[f"{name}_standard_error"] = (found[name][0], part)
         coordinates = {moment: stamps, "layer": layers}
         if two_times:
             axes = (moment, "input", f"{moment}2", "input2")

@@ -38,7 +38,7 @@ def dmft(
     times: Times | None = None,
     learning_rate: Times = 1.0,
     richness: float | int = 1.0,
-    loss: Loss = "sum",
+    loss: Loss = "mean",
     x_test: Shaped[ArrayLike, "..."] | None = None,
     sample_weight: Real[ArrayLike, "..."] | None = None,
     key: Key[jax.Array, ""] | None = None,
@@ -79,7 +79,8 @@ def dmft(
     key
         A random key, for methods that sample.
     sites
-        Neurons of each layer that stand for infinitely many, in all; None chooses.
+        Neurons of each layer that stand for infinitely many, in all; None chooses. Sampling
+        methods share them among eight independent solutions, rounded up to powers of two.
     method
         ``"two_layer"`` (one hidden layer: averages over neurons by quadrature),
         ``"deep_linear"`` (to rounding), ``"sampled"`` (any depth and activation, Monte Carlo),
