@@ -43,7 +43,7 @@ DEEP = network(ww.Dense(16), ww.Tanh(), ww.Dense(16), ww.Tanh(), ww.Dense(1))
 )
 def test_networks(net, words):
     with pytest.raises(ValueError, match=words):
-        dmft(net, (X, Y), steps=2, key=KEY)
+        dmft(net, (X, Y), steps=2, loss="sum", key=KEY)
 
 
 @pytest.mark.parametrize(
@@ -86,33 +86,42 @@ def test_settings(change, words):
 )
 def test_data(data, words):
     with pytest.raises(ValueError, match=words):
-        dmft(LINEAR, data, steps=2)
+        dmft(LINEAR, data, steps=2, loss="sum")
 
 
 def test_methods_that_do_not_apply():
     tanh = shallow(ww.Tanh())
     with pytest.raises(ValueError, match="give Identity"):
-        dmft(tanh, (X, Y), steps=2, method="deep_linear")
+        dmft(tanh, (X, Y), steps=2, loss="sum", method="deep_linear")
     with pytest.raises(ValueError, match="2 hidden layers"):
-        dmft(DEEP, (X, Y), steps=2, method="two_layer", key=KEY)
+        dmft(DEEP, (X, Y), steps=2, loss="sum", method="two_layer", key=KEY)
     with pytest.raises(ValueError, match="give key"):
-        dmft(tanh, (X, Y), steps=2)
+        dmft(tanh, (X, Y), steps=2, loss="sum")
     with pytest.raises(ValueError, match="give at least 2100"):
-        dmft(DEEP, (X, Y), steps=20, key=KEY, sites=1000)
+        dmft(DEEP, (X, Y), steps=20, loss="sum", key=KEY, sites=1000)
 
 
 def test_divergence_names_the_step():
     with pytest.raises(Diverged, match="smaller learning rate") as caught:
-        dmft(LINEAR, (X, Y), steps=50, learning_rate=10.0)
+        dmft(LINEAR, (X, Y), steps=50, loss="sum", learning_rate=10.0)
     assert 0 < caught.value.step < 50
 
 
 def test_iteration_that_does_not_converge():
     net = network(*[layer for _ in range(3) for layer in (ww.Dense(8), ww.Identity())], ww.Dense(1))
     with pytest.raises(RuntimeError, match="did not converge"):
-        dmft(net, (3 * X, 3 * Y), steps=20, learning_rate=0.05, method="fixed_point")
+        dmft(net, (3 * X, 3 * Y), steps=20, loss="sum", learning_rate=0.05, method="fixed_point")
 
 
 def test_an_error_beyond_the_tolerance_says_how_many_sites():
     with pytest.raises(ValueError, match="give sites="):
-        dmft(DEEP, (X, Y), steps=5, learning_rate=0.5, key=KEY, sites=1000, tolerance=1e-5)
+        dmft(
+            DEEP,
+            (X, Y),
+            steps=5,
+            loss="sum",
+            learning_rate=0.5,
+            key=KEY,
+            sites=1000,
+            tolerance=1e-5,
+        )

@@ -52,7 +52,7 @@ def test_lazy_linear_networks_follow_the_kernel():
     net = network(3, ww.Identity, ww.MuP(1.3))
     training = {"steps": 8, "learning_rate": 0.02}
     found = dmft(net, (X, Y), x_test=X_TEST, richness=1e-4, **training)
-    expected = ww.predict(net, X, Y, np.concatenate([X, X_TEST]), loss="sum", **training).ntk.mean
+    expected = ww.predict(net, X, Y, np.concatenate([X, X_TEST]), **training).ntk.mean
     np.testing.assert_allclose(found.output[8], expected, atol=1e-6)
     np.testing.assert_allclose(found.initial_ntk[:3, :3], net.kernel(X).ntk, atol=1e-9)
     gains = network(3, ww.Identity, ww.MeanField(1.3))  # gains of multipliers act on rates too
@@ -64,7 +64,7 @@ def test_lazy_two_layer_networks_follow_the_kernel():
     training = {"steps": 12, "learning_rate": 0.2}
     net = network(1, ww.Erf)  # of closed-form kernels, which compile faster
     found = dmft(net, ONE, richness=1e-4, **training)
-    expected = ww.predict(net, *ONE, loss="sum", **training).ntk.mean
+    expected = ww.predict(net, *ONE, **training).ntk.mean
     np.testing.assert_allclose(found.output[12], expected, atol=1e-6)
 
 
@@ -73,7 +73,7 @@ def test_lazy_sampled_networks_follow_the_kernel(depth):
     net = network(depth, ww.Erf)
     training = {"steps": 6, "learning_rate": 0.2}
     found = dmft(net, (X, Y), richness=1e-3, key=KEY, **training)
-    expected = ww.predict(net, X, Y, loss="sum", **training).ntk.mean
+    expected = ww.predict(net, X, Y, **training).ntk.mean
     error = found.standard_error["output"][6]
     assert (np.abs(found.output[6] - expected) < 5 * error + 1e-5).all()
     assert found.error < 1e-3
@@ -132,7 +132,7 @@ def test_direct_equations():
     direct = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(direct)
     settings = {"steps": 4, "learning_rate": 0.3, "richness": 2.0}
-    found = dmft(DEEP, (X[:2], Y[:2]), key=KEY, **settings)
+    found = dmft(DEEP, (X[:2], Y[:2]), key=KEY, loss="sum", **settings)
     runs = [
         direct.solve(X[:2] @ X[:2].T / 4, Y[:2], depth=2, sites=4000, seed=seed, **settings)
         for seed in range(6)
@@ -205,8 +205,8 @@ def test_only_richness_times_target_matters_in_linear_networks():
 )
 def test_a_point_given_twice_counts_twice(net, tolerance):
     x, y = np.ones((2, 3)), np.ones(2)
-    once = dmft(net, ONE, steps=6, learning_rate=0.1, key=KEY)
-    twice = dmft(net, (x, y), steps=6, learning_rate=0.05, key=KEY)
+    once = dmft(net, ONE, steps=6, loss="sum", learning_rate=0.1, key=KEY)
+    twice = dmft(net, (x, y), steps=6, loss="sum", learning_rate=0.05, key=KEY)
     np.testing.assert_allclose(twice.output[:, 0], twice.output[:, 1], atol=1e-12)
     error = 5 * (once.error + twice.error) if tolerance is None else tolerance
     np.testing.assert_allclose(twice.output[:, 0], once.output[:, 0], rtol=0, atol=error)
@@ -219,8 +219,8 @@ def test_a_point_given_twice_counts_twice(net, tolerance):
 def test_a_point_of_no_weight_is_a_test_point(net):
     settings = {"steps": 4, "learning_rate": 0.1, "key": KEY}
     weights = np.tile([1.0, 1.0, 0.0], (4, 1))
-    masked = dmft(net, (X, Y), sample_weight=weights, **settings)
-    held_out = dmft(net, (X[:2], Y[:2]), x_test=X[2:], **settings)
+    masked = dmft(net, (X, Y), sample_weight=weights, loss="sum", **settings)
+    held_out = dmft(net, (X[:2], Y[:2]), x_test=X[2:], loss="sum", **settings)
     same(masked, held_out, 1e-9)
     assert held_out.delta[:, 2].tolist() == [0.0] * 5
 
@@ -246,7 +246,7 @@ def test_losses():
 
 def test_two_layer_linear_closed_forms():
     net = network(1, ww.Identity)
-    steps = dmft(net, ONE, steps=9, learning_rate=0.1, richness=3.0)
+    steps = dmft(net, ONE, steps=9, loss="sum", learning_rate=0.1, richness=3.0)
     exact = linear_descent(1.0, steps=9, learning_rate=0.1, richness=3.0)
     np.testing.assert_allclose(steps.output[:, 0], exact.output, atol=1e-12)
     np.testing.assert_allclose([steps.ntk(t)[0, 0] for t in range(10)], exact.ntk, atol=1e-12)
@@ -269,14 +269,14 @@ def test_flow_of_two_layer_networks():
 
 
 def test_features_at_the_end_of_flow_on_whitened_inputs():
-    found = dmft(network(1, ww.Identity), (np.sqrt(2) * np.eye(2), Y[:2]), times=[3.0])
+    found = dmft(network(1, ww.Identity), (np.sqrt(2) * np.eye(2), Y[:2]), times=[3.0], loss="sum")
     end = whitened_features(Y[:2])
     np.testing.assert_allclose(found.feature_kernel[0][0, :, 0], end, atol=5e-3)
 
 
 def test_flow_of_deep_networks_is_the_limit_of_small_steps():
     flow = dmft(DEEP, ONE, times=[0.5], key=KEY, richness=2.0)
-    steps = dmft(DEEP, ONE, steps=16, learning_rate=1 / 32, key=KEY, richness=2.0)
+    steps = dmft(DEEP, ONE, steps=16, loss="sum", learning_rate=1 / 32, key=KEY, richness=2.0)
     assert flow.step_error < 0.01
     np.testing.assert_allclose(flow.output[:, 0], steps.output[[16], 0], atol=0.01)
 
@@ -285,7 +285,7 @@ def test_flow_of_deep_networks_is_the_limit_of_small_steps():
 
 
 def test_dataset_survives_a_file(tmp_path):
-    found = dmft(DEEP, (X, Y), steps=2, x_test=X_TEST, key=KEY)
+    found = dmft(DEEP, (X, Y), steps=2, loss="sum", x_test=X_TEST, key=KEY)
     data = found.to_dataset(two_times=True)
     data.to_netcdf(tmp_path / "fields.nc", engine="h5netcdf")
     with xr.open_dataset(tmp_path / "fields.nc", engine="h5netcdf") as read:
@@ -297,5 +297,5 @@ def test_dataset_survives_a_file(tmp_path):
     np.testing.assert_allclose(data.ntk.sel(step=2), found.ntk(2)[:3, :3])
     assert data.output_standard_error.shape == data.output.shape
     assert data.ntk_standard_error.shape == data.ntk.shape
-    again = dmft(DEEP, (X, Y), steps=2, x_test=X_TEST, key=KEY)
+    again = dmft(DEEP, (X, Y), steps=2, loss="sum", x_test=X_TEST, key=KEY)
     same(found, again, 0.0)

@@ -25,7 +25,7 @@ def last(kernels, layer):
 
 
 def test_two_layer_linear():
-    found = dmft(network(1, ww.Identity), ONE, steps=10, learning_rate=0.1)
+    found = dmft(network(1, ww.Identity), ONE, steps=10, loss="sum", learning_rate=0.1)
     assert found.method == "deep_linear"
     np.testing.assert_allclose(found.output[[5, 10], 0], [0.7004204926, 0.9317371464], atol=1e-9)
     np.testing.assert_allclose(found.ntk(10), 2.6955107093, atol=1e-9)
@@ -41,7 +41,9 @@ def test_two_layer_linear():
     ],
 )
 def test_two_layers(activation, richness, outputs, kernel):
-    found = dmft(network(1, activation), ONE, steps=20, learning_rate=0.1, richness=richness)
+    found = dmft(
+        network(1, activation), ONE, steps=20, loss="sum", learning_rate=0.1, richness=richness
+    )
     assert found.method == "two_layer"
     for step, value in outputs.items():
         np.testing.assert_allclose(found.output[step, 0], value, atol=1e-6)
@@ -52,7 +54,7 @@ def test_two_layers(activation, richness, outputs, kernel):
 def test_two_layers_of_error_functions():
     phi = ww.Activation("erf(z / sqrt(2))", lambda z: jax.scipy.special.erf(z / 2**0.5))
     net = network(1, lambda: ww.Elementwise(phi))
-    found = dmft(net, ONE, steps=20, learning_rate=0.1)
+    found = dmft(net, ONE, steps=20, loss="sum", learning_rate=0.1)
     np.testing.assert_allclose(found.output[[10, 20], 0], [0.51058409, 0.76216757], atol=1e-6)
     np.testing.assert_allclose(found.ntk(0), 0.70088593, atol=1e-6)
     np.testing.assert_allclose(found.ntk(20), 0.70739557, atol=1e-6)
@@ -72,7 +74,7 @@ def test_two_layers_of_error_functions():
     ],
 )
 def test_deep_linear(depth, outputs, features, ntk):
-    found = dmft(network(depth, ww.Identity), ONE, steps=20, learning_rate=0.05)
+    found = dmft(network(depth, ww.Identity), ONE, steps=20, loss="sum", learning_rate=0.05)
     for step, value in outputs.items():
         np.testing.assert_allclose(found.output[step, 0], value, atol=1e-9)
     for layer, value in enumerate(features, 1):
@@ -89,18 +91,20 @@ def test_deep_linear(depth, outputs, features, ntk):
 
 def test_deep_linear_with_smaller_weights():
     net = network(2, ww.Identity, ww.MuP(weight_std=0.5**0.5))
-    found = dmft(net, ONE, steps=20, learning_rate=0.05, richness=2.0)
+    found = dmft(net, ONE, steps=20, loss="sum", learning_rate=0.05, richness=2.0)
     np.testing.assert_allclose(found.output[10, 0], 0.59902590, atol=1e-7)
     np.testing.assert_allclose(last(found.feature_kernel, 2), 2.86266321, atol=1e-7)
 
 
 def test_deep_linear_on_three_points():
-    found = dmft(network(2, ww.Identity), THREE, steps=15, learning_rate=0.05)
+    found = dmft(network(2, ww.Identity), THREE, steps=15, loss="sum", learning_rate=0.05)
     np.testing.assert_allclose(found.output[15], [0.81263402, -0.36835980, 0.51355574], atol=1e-7)
 
 
 def test_deep_nonlinear():
-    found = dmft(network(2, ww.Tanh), ONE, steps=10, learning_rate=0.3, richness=2.0, key=KEY)
+    found = dmft(
+        network(2, ww.Tanh), ONE, steps=10, loss="sum", learning_rate=0.3, richness=2.0, key=KEY
+    )
     assert found.method == "sampled"
     np.testing.assert_allclose(found.output[[5, 10], 0], [0.6557, 0.9109], rtol=3e-3)
     np.testing.assert_allclose(last(found.feature_kernel, 1), 0.6068, rtol=3e-3)  # not 0.6115,

@@ -69,7 +69,7 @@ def dmft(
     richness
         gamma_0 > 0; towards 0 the tangent kernel stops moving, and `predict` is the answer.
     loss
-        ``"sum"`` or ``"mean"``: half the sum or mean over samples of squared errors;
+        ``"mean"`` or ``"sum"``: half the mean or sum over samples of squared errors;
         ``"cross_entropy"``: mean over samples, labels 0 and 1, f the logit; or a function of
         outputs (p,) and targets (p,) that JAX can differentiate, whose values are summed.
     x_test
