@@ -140,8 +140,8 @@ def _claims_at(study: "SpectralDynamics", limit: xr.Dataset, point: xr.Dataset) 
         found.append(
             Claim(
                 name=f"bulk-{name}",
-                statement=f"No singular value of the hidden matrix leaves the bulk in {study.steps} "
-                f"updates: {where}",
+                statement="No singular value of the hidden matrix leaves the bulk in "
+                f"{study.steps} updates: {where}",
                 predicted=edge,
                 measured=float(estimate.value),
                 standard_error=float(estimate.standard_error),
@@ -184,8 +184,8 @@ def _bulk(study: "SpectralDynamics", prediction: xr.Dataset, measurement: xr.Dat
         "bulk-and-outliers",
         "An outlier leaves the bulk",
         f"Singular values of the hidden matrix at width {round(ratio * study.inputs)}. Line: "
-        f"quarter circle. Points: histogram of up to {SHOWN} networks. Dashed: predicted outliers. Under NTK "
-        "parametrization wide networks move less, and the outlier comes later or never.",
+        f"quarter circle. Points: histogram of up to {SHOWN} networks. Dashed: predicted outliers. "
+        "Under NTK parametrization wide networks move less: the outlier comes later or never.",
         figure,
     )
 
@@ -210,7 +210,7 @@ def _outliers(
     legend(axes[0])
     return Picture(
         "outliers",
-        "Outliers under muP do not depend on width; under NTK parametrization they do",
+        "Outliers converge with width under muP; under NTK parametrization they sink into the bulk",
         f"Largest singular value of the hidden matrix; {study.inputs} inputs. Lines: the limit. "
         f"Points: {study.members} networks each. Dotted: were the spikes independent of the "
         "matrix they are added to.",
