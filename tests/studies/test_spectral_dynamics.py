@@ -6,7 +6,7 @@ import pytest
 from widthwise.studies import SpectralDynamics
 from widthwise.studies.spectral_dynamics import common, extensive_outputs, proportional, transfer
 
-STUDY = SpectralDynamics(width_ratios=(0.5, 2.0), steps=10, matrix_sizes=(32,), rates=41)
+STUDY = SpectralDynamics(inputs=120, width_ratios=(0.5, 2.0), steps=10, rates=41)
 
 
 def test_predictions_are_the_reference_values():
