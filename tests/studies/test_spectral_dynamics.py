@@ -17,7 +17,7 @@ def test_predictions_are_the_reference_values():
 
 
 def test_best_rates_lie_within_one_step_of_the_best_on_the_grid():
-    """The published drift over widths 0.5 to 16 is 1.34 and 4.3, read off the grid."""
+    """The reference drift over widths 0.5 to 16 is 1.34 and 4.3, read off the grid."""
     wide = SpectralDynamics(width_ratios=(0.5, 16.0), rates=41)
     found = transfer.predict(wide).best
     step = np.log2(50) / 40
