@@ -1,4 +1,4 @@
-"""Outliers of spikes that depend on the bulk: published-scale numbers, networks, invariances."""
+"""Outliers of spikes that depend on the bulk: reference values, networks, invariances."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_spikes_that_independence_would_keep_in_the_bulk(unit):
     np.testing.assert_allclose(
         found.independent_escape_statistic, [0.7370, 0.8635, 0.8731], atol=1e-4
     )
-    # the published numbers are 1e-9 beyond the edge, where the statistic has a square root
+    # the reference values are 1e-9 beyond the edge, where the statistic has a square root
     for t, value, printed in zip(
         (8, 12, 30), found.escape_statistic.values, (1.2722783, 1.6015028, 1.6275955), strict=True
     ):

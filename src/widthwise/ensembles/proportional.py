@@ -1,6 +1,5 @@
 """Deep linear networks of finite size in the proportional setting, trained side by side."""
 
-import math
 from functools import partial
 
 import equinox as eqx
@@ -10,10 +9,13 @@ import numpy as np
 import xarray as xr
 from jax import lax
 from jaxtyping import Array, Float, Key
+from scipy.linalg import eigvalsh
 
 from widthwise.networks.proportional import ProportionalLinear
 from widthwise.numerics.draws import Draws, numbered_keys
 from widthwise.numerics.memory import refuse_beyond_memory
+
+_Sizes = tuple[int, int, int | None, int]  # hidden matrices, width, samples, inputs
 
 
 class _Weights(eqx.Module):
@@ -107,10 +109,11 @@ def train_proportional(
     # where each step's weights go; steps that are not recorded go nowhere
     slots = np.full(steps + 1, len(record))
     slots[list(record)] = np.arange(len(record))
+    rates = jnp.asarray([learning_rate, network.output_scale, network.noise], jnp.float32)
+    sizes = (network.hidden_layers - 1, *network.sizes(inputs), inputs)
     test, train, kept = _train(
-        numbered_keys(key, start, stop), jnp.asarray(slots), learning_rate, network, inputs,
-        len(record),
-    )  # fmt: skip
+        numbered_keys(key, start, stop), jnp.asarray(slots), rates, sizes, len(record)
+    )
     at = ("member", "recorded_step")
     return xr.Dataset(
         {
@@ -143,33 +146,35 @@ def leading_ntk_eigenvalue(found: xr.Dataset) -> xr.DataArray:
     xarray.DataArray
         Dimensions ``member`` and ``recorded_step``.
     """
-    arrays = [jnp.asarray(found[name].values) for name in ("first", "hidden", "readout")]
-    shape = arrays[0].shape[:2]
-    flat = _Weights(*(a.reshape(math.prod(shape), *a.shape[2:]) for a in arrays))
-    values = np.asarray(_leading(flat)).reshape(shape)
-    return found["readout"].isel(neuron=0, drop=True).copy(data=values).rename("leading_ntk")
+    weights = [found[name].values for name in ("first", "hidden", "readout")]
+    members, steps = weights[0].shape[:2]
+    values = [
+        [_leading(*(array[i, t] for array in weights)) for t in range(steps)]
+        for i in range(members)
+    ]
+    return (
+        found["readout"].isel(neuron=0, drop=True).copy(data=np.array(values)).rename("leading_ntk")
+    )
 
 
-@partial(jax.jit, static_argnames=("network", "inputs", "records"))
+@partial(jax.jit, static_argnames=("sizes", "records"))
 def _train(
-    keys: Array,
-    slots: Array,
-    learning_rate: Float[Array, ""] | float,
-    network: ProportionalLinear,
-    inputs: int,
-    records: int,
+    keys: Array, slots: Array, rates: Float[Array, "3"], sizes: _Sizes, records: int
 ) -> tuple[Array, Array, _Weights]:
-    """Train one network after the other: their products are bound by memory, not by overhead."""
+    """Train one network after the other: their products are bound by memory, not by overhead.
+
+    The rates are learning rate, divisor of the output, and label noise: compiled once for all.
+    """
 
     def one(key: Array) -> tuple[Array, Array, _Weights]:
-        weights, task = _draw(Draws(key), network, inputs)
+        weights, task = _draw(Draws(key), sizes, rates[2])
         kept = jax.tree.map(lambda a: jnp.zeros((records, *a.shape), a.dtype), weights)
 
         def step(state: tuple[_Weights, _Weights], slot: Array) -> tuple:
             weights, kept = state
             if records:
                 kept = jax.tree.map(partial(_write, slot), kept, weights)
-            weights, losses = _update(weights, task, learning_rate, network)
+            weights, losses = _update(weights, task, rates[0], rates[1])
             return (weights, kept), losses
 
         (_, kept), (test, train) = lax.scan(step, (weights, kept), slots)
@@ -182,31 +187,27 @@ def _write(slot: Array, kept: Array, value: Array) -> Array:
     return kept.at[slot].set(value, mode="drop")
 
 
-def _draw(draws: Draws, network: ProportionalLinear, inputs: int) -> tuple[_Weights, _Task]:
-    width, samples = network.sizes(inputs)
+def _draw(draws: Draws, sizes: _Sizes, noise: Array) -> tuple[_Weights, _Task]:
+    layers, width, samples, inputs = sizes
     dtype = jnp.float32
     weights = _Weights(
         draws.normal((width, inputs), dtype),
-        draws.normal((network.hidden_layers - 1, width, width), dtype),
+        draws.normal((layers, width, width), dtype),
         draws.normal((width,), dtype),
     )
     beta = draws.normal((inputs,), dtype)
     beta = beta * (inputs**0.5 / jnp.linalg.norm(beta))
     if samples is None:
         return weights, _Task(beta, None, None)
-    x, noise = draws.normal((samples, inputs), dtype), draws.normal((samples,), dtype)
-    return weights, _Task(beta, x, network.noise * noise)
+    x, label_noise = draws.normal((samples, inputs), dtype), draws.normal((samples,), dtype)
+    return weights, _Task(beta, x, noise * label_noise)
 
 
 def _update(
-    weights: _Weights,
-    task: _Task,
-    learning_rate: Float[Array, ""] | float,
-    network: ProportionalLinear,
+    weights: _Weights, task: _Task, learning_rate: Array, gamma: Array
 ) -> tuple[_Weights, tuple[Array, Array]]:
     """One step of gradient descent, and the losses before it."""
     width, inputs = weights.first.shape
-    gamma, layers = network.output_scale, network.hidden_layers - 1
     gradients = [weights.readout]
     for w in weights.hidden[::-1]:
         gradients.append(w.T @ gradients[-1] / width**0.5)
@@ -222,10 +223,10 @@ def _update(
     features = [weights.first @ direction / inputs**0.5]
     for w in weights.hidden:
         features.append(w @ features[-1] / width**0.5)
-    step = learning_rate * gamma / network.width_ratio**0.5
     first = weights.first + learning_rate * gamma / width**0.5 * jnp.outer(gradients[0], direction)
+    step = learning_rate * gamma * (inputs / width) ** 0.5
     hidden = weights.hidden
-    if layers:
+    if len(hidden):
         outer = jnp.stack(
             [jnp.outer(g, h) for g, h in zip(gradients[1:], features[:-1], strict=True)]
         )
@@ -233,23 +234,17 @@ def _update(
     return _Weights(first, hidden, weights.readout + step * features[-1]), (test, train)
 
 
-@jax.jit
-def _leading(weights: _Weights) -> Float[Array, " n"]:
+def _leading(first: np.ndarray, hidden: np.ndarray, readout: np.ndarray) -> float:
     """``|g^1|^2 / N + sum_l (|g^{l+1}|^2 / N) T_l^T T_l / N``, T_l the map from inputs to h^l."""
-
-    def one(weights: _Weights) -> Array:
-        width, inputs = weights.first.shape
-        norms = [jnp.ones(()), jnp.mean(weights.readout**2)]  # of g^{L+1}, g^L, ...
-        g = weights.readout
-        for w in weights.hidden[::-1]:
-            g = w.T @ g / width**0.5
-            norms.append(jnp.mean(g**2))
-        operator = norms.pop() * jnp.eye(inputs, dtype=g.dtype)
-        mapped = weights.first
-        for layer in range(len(weights.hidden) + 1):
-            if layer:
-                mapped = weights.hidden[layer - 1] @ mapped / width**0.5
-            operator = operator + norms[-1 - layer] * (mapped.T @ mapped) / width
-        return jnp.linalg.eigvalsh(operator)[-1]
-
-    return lax.map(one, weights)
+    width, inputs = first.shape
+    norms, g = [1.0], readout  # of g^{L+1}, g^L, ...
+    for w in hidden[::-1]:
+        norms.append(float(np.mean(g**2)))
+        g = w.T @ g / width**0.5
+    operator = np.mean(g**2) * np.eye(inputs)
+    mapped = first
+    for layer, norm in enumerate(norms[::-1]):
+        if layer:
+            mapped = hidden[layer - 1] @ mapped / width**0.5
+        operator = operator + norm * (mapped.T @ mapped) / width
+    return float(eigvalsh(operator, subset_by_index=(inputs - 1, inputs - 1))[0])

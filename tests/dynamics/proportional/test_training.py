@@ -1,4 +1,4 @@
-"""Deep linear training in the proportional limit: published-scale numbers, limits, refusals."""
+"""Deep linear training in the proportional limit: reference values, limits, refusals."""
 
 import numpy as np
 import pytest

@@ -1,0 +1,133 @@
+"""The study spectral-dynamics: its parameters, presets and parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Annotated
+
+import jax
+import xarray as xr
+from annotated_types import Ge, Gt, Le, MinLen
+from jaxtyping import Key
+from typing_extensions import Doc
+
+from widthwise.experiments import Claim, Reference, Shard, Study
+from widthwise.plotting import Picture
+from widthwise.studies.spectral_dynamics import (
+    extensive_outputs,
+    proportional,
+    sharpness,
+    transfer,
+)
+
+PARTS: Mapping[str, ModuleType] = {
+    "proportional": proportional,
+    "sharpness": sharpness,
+    "transfer": transfer,
+    "extensive_outputs": extensive_outputs,
+}
+"""Each part has predict, shards, measure, claims and pictures; the study only joins them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectralDynamics(Study):
+    """When do singular values of weights leave the bulk, and does that depend on width?
+
+    Deep linear networks are trained with D inputs, width N and P samples in proportion, under muP
+    and under NTK parametrization, beside their exact limit: losses, the outliers of the hidden
+    matrix and where they lie, the leading mode of the tangent kernel, and the best learning rate
+    as the width grows. With many outputs there are no outliers: the bulk itself is deformed.
+
+    Tolerances are the next order of the theory, fixed before any measurement. The limit's own
+    corrections are of order 1/n, n the smallest of D, N and P: an outlier or an eigenvalue is
+    claimed up to the fraction 2/n; a loss that fell by a factor of exp(x), x being a sum of n-like
+    random rates, up to the fraction (2 + x^2) 2/n; the edge of a bulk, which fluctuates by
+    N^(-2/3), up to the fraction 2 N^(-2/3); a share of singular values up to 2/N; the drift of the
+    best learning rate up to one step of its grid.
+    """
+
+    question = "When do singular values of weights leave the bulk, and does width matter?"
+    reference = Reference(
+        title="Spectral Dynamics in Deep Networks: Feature Learning, Outlier Escape, and "
+        "Learning Rate Transfer",
+        authors=("Clarissa Lauditi", "Cengiz Pehlevan", "Blake Bordelon"),
+        year=2026,
+        arxiv="2605.07870",
+    )
+
+    inputs: Annotated[int, Ge(8), Le(10_000), Doc("Input dimension D of finite networks.")] = 64
+    width_ratios: Annotated[
+        tuple[Annotated[float, Gt(0)], ...], MinLen(2), Doc("Widths over inputs, increasing.")
+    ] = (0.5, 1.0, 2.0, 4.0)
+    richness: Annotated[float, Gt(0), Doc("Richness gamma0.")] = 6.0
+    steps: Annotated[int, Ge(3), Le(200), Doc("Updates of the outlier parts.")] = 30
+    members: Annotated[
+        int, Ge(8), Doc("Networks per point; a quarter of them in the learning-rate sweep.")
+    ] = 128
+    rates: Annotated[int, Ge(5), Doc("Learning rates of the sweep, from 0.02 to 1.")] = 25
+    matrix_sizes: Annotated[
+        tuple[Annotated[int, Ge(16), Le(8192)], ...],
+        MinLen(1),
+        Doc("Sizes of the square matrices with many outputs."),
+    ] = (64, 256)
+    spike_ratio: Annotated[float, Gt(0), Le(4), Doc("Outputs over width with many outputs.")] = 0.5
+
+    def check(self) -> None:
+        """Refuse width ratios that do not increase."""
+        if list(self.width_ratios) != sorted(set(self.width_ratios)):
+            raise ValueError(f"width_ratios is {self.width_ratios}: give increasing numbers")
+
+    def predict(self) -> xr.DataTree:
+        """Theory alone, one node per part."""
+        return xr.DataTree.from_dict({name: part.predict(self) for name, part in PARTS.items()})
+
+    def shards(self) -> list[Shard]:
+        """Pieces of a few seconds each."""
+        return [shard for part in PARTS.values() for shard in part.shards(self)]
+
+    def measure(self, shard: Shard, key: Key[jax.Array, ""]) -> xr.Dataset:
+        """One piece of the measurement of its part."""
+        return PARTS[shard.part].measure(self, shard, key)
+
+    def compare(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Claim]:
+        """Join the claims of all parts."""
+        return [
+            claim
+            for name, part in PARTS.items()
+            for claim in part.claims(
+                self, prediction[name].to_dataset(), measurement[name].to_dataset()
+            )
+        ]
+
+    def figures(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Picture]:
+        """Join the pictures of all parts."""
+        return [
+            picture
+            for name, part in PARTS.items()
+            for picture in part.pictures(
+                self, prediction[name].to_dataset(), measurement[name].to_dataset()
+            )
+        ]
+
+    @classmethod
+    def quick(cls) -> "SpectralDynamics":
+        """Return a preset of a few seconds."""
+        return cls(
+            inputs=24,
+            width_ratios=(1.0, 2.0),
+            steps=9,
+            members=8,
+            rates=7,
+            matrix_sizes=(32,),
+        )
+
+    @classmethod
+    def paper(cls) -> "SpectralDynamics":
+        """Return networks up to width 2,048 on 128 inputs."""
+        return cls(
+            inputs=128,
+            width_ratios=(0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
+            members=512,
+            rates=41,
+            matrix_sizes=(64, 256, 1024, 4096),
+        )
