@@ -144,4 +144,4 @@ def test_refusals():
     with pytest.raises(NotImplementedError, match="relu has kinks at"):
         two_layer(activations.relu, descent)
     with pytest.raises(ValueError, match="kernels=False"):
-        two_layer(TANH, Descent(np.eye(400), np.ones(400), 200, 0.1))
+        two_layer(TANH, Descent(np.eye(100), np.ones(100), 200, 0.1))

@@ -41,7 +41,7 @@ from widthwise.numerics.memory import refuse_beyond_memory
 
 _NEGLIGIBLE = 1e-13  # part of the variance of the errors that is left out of the second derivative
 _SITES_PER_NUMBER = 20  # fewest sites for each point and step
-_MULTIPLE = 8  # directions are filled up to so many, so that few programs are compiled
+_MULTIPLE = 32  # directions are filled up to so many, so that few programs are compiled
 _WORST = 0.1  # relative error of the variances above which a result is refused
 
 
@@ -197,7 +197,8 @@ def _expand(inner: Descent, sites: Sites, flow: _Flow) -> _Moments:
     kept = values > _NEGLIGIBLE * max(values[-1], 0.0)
     source = flow.along_sites(errors)
     if kept.any():
-        directions = np.zeros((-(-kept.sum() // _MULTIPLE) * _MULTIPLE, len(values)))
+        filled = min(-(-kept.sum() // _MULTIPLE) * _MULTIPLE, len(values))
+        directions = np.zeros((filled, len(values)))
         directions[: kept.sum()] = (vectors[:, kept] * np.sqrt(values[kept])).T
         source = source + flow.bends(directions) / 2
     equal = spread[:, driving].reshape(-1, steps, trained)
