@@ -67,7 +67,8 @@ def fluctuations(
     Raises
     ------
     NotImplementedError
-        For deep networks with an activation at positive richness, whose covariance is not known.
+        At positive richness, for deep networks with an activation, whose covariance is not known,
+        and for activations with kinks.
     TypeError, ValueError
         If the network is not of this kind, shapes do not fit, a number is out of range, or gradient
         descent diverges.

@@ -74,7 +74,7 @@ def edge_of_stability(
     --------
     >>> found = edge_of_stability(1.0, steps=20, learning_rate=0.3, richness=4.0)
     >>> found.reaches_edge, round(found.threshold, 3), found.ntk[-2:].round(2).tolist()
-    (True, 6.667, [4.29, 10.38])
+    (True, 6.667, [4.26, 10.38])
     """
     check_rates(learning_rate, None)
     if not 0 < richness < float("inf") or steps < 1:

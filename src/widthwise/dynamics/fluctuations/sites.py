@@ -17,7 +17,8 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 _REACH = 8.0  # standard deviations
-_NODES, _KINK_NODES = 121, 241  # on each axis; odd, so that one is at zero
+_NODES = 121  # on each axis
+GRID = _NODES**2
 _GROUPS = 8
 _SITES = 2**14
 
@@ -55,18 +56,12 @@ class Sites:
         return np.sqrt(np.sum(apart**2, axis=0) / (len(apart) * (len(apart) - 1)))
 
 
-def grid_size(*, kinked: bool) -> int:
-    """Number of sites of the grid for one point."""
-    return (_KINK_NODES if kinked else _NODES) ** 2
-
-
-def grid_sites(variance: float, *, kinked: bool) -> Sites:
+def grid_sites(variance: float) -> Sites:
     """Grid for one point of this variance."""
-    nodes = math.isqrt(grid_size(kinked=kinked))
-    x = np.linspace(-_REACH, _REACH, nodes)
+    x = np.linspace(-_REACH, _REACH, _NODES)
     fields, readout = (axis.ravel() for axis in np.meshgrid(x, x, indexing="ij"))
     density = np.exp(-(fields**2 + readout**2) / 2)
-    coarse = np.zeros((nodes, nodes))
+    coarse = np.zeros((_NODES, _NODES))
     coarse[::2, ::2] = 1
     sparse = density * coarse.ravel()
     return Sites(

@@ -30,10 +30,10 @@ from widthwise.activations import Activation
 from widthwise.dynamics.fluctuations.descent import Descent, force
 from widthwise.dynamics.fluctuations.result import Fluctuations
 from widthwise.dynamics.fluctuations.sites import (
+    GRID,
     Sites,
     count_sites,
     grid_sites,
-    grid_size,
     random_sites,
 )
 from widthwise.dynamics.fluctuations.two_layer_linear import covariance_root, require_rich
@@ -41,6 +41,7 @@ from widthwise.numerics.memory import refuse_beyond_memory
 
 _NEGLIGIBLE = 1e-13  # part of the variance of the errors that is left out of the second derivative
 _SITES_PER_NUMBER = 20  # fewest sites for each point and step
+_MULTIPLE = 32  # directions are filled up to so many, so that few programs are compiled
 _WORST = 0.1  # relative error of the variances above which a result is refused
 
 
@@ -58,7 +59,7 @@ def two_layer(
     Parameters
     ----------
     phi
-        Activation of the hidden layer.
+        Activation of the hidden layer, smooth.
     descent
         What is trained and how.
     gains
@@ -78,6 +79,8 @@ def two_layer(
 
     Raises
     ------
+    NotImplementedError
+        If the activation has kinks.
     ValueError
         If richness is zero, the descent diverges, the result does not fit into memory, or its
         error is larger than a tenth of the largest variance.
@@ -93,14 +96,17 @@ def two_layer(
     (0.803112, 0.05677)
     """
     require_rich(descent)
+    if phi.kinks:
+        raise NotImplementedError(
+            f"{phi.name} has kinks at {phi.kinks}: neurons that cross them as errors change add to "
+            "the derivatives of means, which is not computed; give a smooth activation (such as "
+            "gelu or softplus), richness=0 for the lazy limit, or train an ensemble "
+            "(widthwise.train)"
+        )
     inner = descent.with_gains(*gains)
     n, times = descent.points, descent.steps + 1
     pairs = np.triu_indices(n) if kernels else (np.zeros(0, int),) * 2
-    kinked = bool(phi.kinks)
-    if n == 1:
-        count = grid_size(kinked=kinked)
-    else:
-        count = count_sites(sites, least=_SITES_PER_NUMBER * n * times)
+    count = GRID if n == 1 else count_sites(sites, least=_SITES_PER_NUMBER * n * times)
     columns = times * (n + 3 * len(pairs[0]))
     full = times * (n + 3 * n * n if kernels else n)
     refuse_beyond_memory(
@@ -109,7 +115,7 @@ def two_layer(
         "give fewer points or steps, or kernels=False",
     )
     if n == 1:
-        drawn = grid_sites(float(inner.input_kernel[0, 0]), kinked=kinked)
+        drawn = grid_sites(float(inner.input_kernel[0, 0]))
     else:
         drawn = random_sites(covariance_root(inner.input_kernel), size=count, key=key)
     with jax.enable_x64(True):
@@ -191,7 +197,8 @@ def _expand(inner: Descent, sites: Sites, flow: _Flow) -> _Moments:
     kept = values > _NEGLIGIBLE * max(values[-1], 0.0)
     source = flow.along_sites(errors)
     if kept.any():
-        directions = np.zeros((-(-kept.sum() // 8) * 8, len(values)))
+        filled = min(-(-kept.sum() // _MULTIPLE) * _MULTIPLE, len(values))
+        directions = np.zeros((filled, len(values)))
         directions[: kept.sum()] = (vectors[:, kept] * np.sqrt(values[kept])).T
         source = source + flow.bends(directions) / 2
     equal = spread[:, driving].reshape(-1, steps, trained)
@@ -318,11 +325,15 @@ def _run(
         if centered:
             output = output - readout[:, None] * phi(fields) / richness
         gradient = w[:, None] * slope
-        features = a[:, first] * a[:, second]
-        gradients = gradient[:, first] * gradient[:, second]
-        ntk = gradients * kernel[first, second][None] + features
-        found = jnp.concatenate([output, features, gradients, ntk], axis=1)
-        return weights @ found if averaged else found
+        if averaged:
+            output = weights @ output
+            features, gradients = (
+                ((weights[:, None] * z).T @ z)[first, second] for z in (a, gradient)
+            )
+        else:
+            features, gradients = (z[:, first] * z[:, second] for z in (a, gradient))
+        ntk = gradients * kernel[first, second].reshape((-1,) if averaged else (1, -1)) + features
+        return jnp.concatenate([output, features, gradients, ntk], axis=-1)
 
     def step(state: tuple[Array, Array], error: Array) -> tuple:
         return _moved(phi, kernel, rate, state, error), record(*state)
