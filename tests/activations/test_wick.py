@@ -61,6 +61,7 @@ def test_agrees_with_integration_by_parts_in_many_digits(phi, function, mean, va
 
 @given(mean=st.floats(-4, 4), variance=st.floats(0.1, 4))
 @settings(deadline=None, max_examples=15)
+@pytest.mark.slow
 def test_derivatives_obey_the_heat_equation(mean, variance):
     step = 1e-4
     for phi in (relu, activations.tanh()):

@@ -50,6 +50,7 @@ def test_matching_examples():
     np.testing.assert_allclose(nngp, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_both_kernels_products_and_expansions_of_one_network():
     init_fn, apply_fn, _ = stax.serial(stax.Dense(8, b_std=0.1), stax.Erf(), stax.Dense(2))
     _, params = init_fn(jax.random.key(0), (-1, 3))
@@ -77,6 +78,7 @@ def test_expansions_take_settings():
         nt.taylor_expand(cubic, jnp.asarray(2.0), -1)
 
 
+@pytest.mark.slow
 def test_samples():
     """Of a network linear in its parameters, whose tangent kernel is the same for all draws."""
     triple = stax.serial(stax.Dense(1, b_std=0.5))

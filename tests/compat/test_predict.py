@@ -148,6 +148,7 @@ def test_one_network(name):
         np.testing.assert_allclose(test[i], expected["test"], rtol=0, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_cross_entropy_and_its_state():
     record = RECORDS["gradient_descent_xent"]
     x, y = data(record)

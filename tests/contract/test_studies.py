@@ -104,6 +104,7 @@ def _moved(claim: Claim) -> Claim:
     )
 
 
+@pytest.mark.slow
 def test_pool_gives_the_same_numbers(cls: type[Study], serial: Run, tmp_path: Path) -> None:
     assert_same_numbers(cls.quick().run(tmp_path, workers=2), serial)
 

@@ -50,6 +50,7 @@ def test_one_output_without_an_axis_and_the_other_kernel():
     np.testing.assert_allclose(found.predict(NEW), trained, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_float32_reaches_a_small_residual():
     found = fit(x=X.astype(np.float32), ridge=1e-3, solver=replace(ITERATIVE, rank=100))
     matrix = found.kernel.todense(dtype=np.float64) + found.ridge * np.eye(len(X))

@@ -17,6 +17,7 @@ def half_mean_square(f):
     return jnp.mean((f - jnp.asarray(Y)) ** 2) / 2
 
 
+@pytest.mark.slow
 def test_squared_loss_is_solved_exactly():
     settings = {
         "initial_train": START,

@@ -101,6 +101,7 @@ def test_dtype_follows_the_inputs(key):
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 1000))
 @settings(deadline=None, max_examples=20)
+@pytest.mark.slow
 def test_factor_of_a_singular_covariance(n, rank, seed):
     root = np.random.default_rng(seed).normal(size=(n, rank))
     k = jnp.asarray(root @ root.T)

@@ -71,6 +71,7 @@ def test_mehlers_formula(name, order, error):
     assert np.max(np.abs(MehlerProducts(phi, order)(pairs) - exact)) < error
 
 
+@pytest.mark.slow
 def test_mehlers_formula_of_an_input_that_is_zero():
     pairs = jnp.array([[0.0, 0.0, 1.0]])
     gradient = jax.jacobian(MehlerProducts(activations.tanh(), 31))(pairs)

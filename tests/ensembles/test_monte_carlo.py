@@ -39,7 +39,9 @@ def test_running_mean_is_the_mean(key, batch_size):
         assert result[name].count == 10
 
 
-@pytest.mark.parametrize("parametrization", [nn.Standard(), nn.MuP(1.2, 0.3)])
+@pytest.mark.parametrize(
+    "parametrization", [pytest.param(nn.Standard(), marks=pytest.mark.slow), nn.MuP(1.2, 0.3)]
+)
 def test_means_agree_within_their_errors(key, parametrization):
     """At width 128: 4 standard errors and the bias, at most 2 / width of the scale."""
     net = network(parametrization)

@@ -19,9 +19,8 @@ def test_a_member_depends_on_its_key_alone(key):
     everyone = sample(NET, X, key=key, members=11)
     assert everyone.shape == (11, 5, 2)
     assert everyone.dtype == jnp.float32
-    for batch_size in (3, 50):
-        again = sample(NET, X, key=key, members=11, batch_size=batch_size)
-        np.testing.assert_allclose(again, everyone, rtol=1e-4, atol=1e-5)
+    again = sample(NET, X, key=key, members=11, batch_size=3)
+    np.testing.assert_allclose(again, everyone, rtol=1e-4, atol=1e-5)
     part = sample(NET, X, key=key, members=(4, 7))
     np.testing.assert_allclose(part, everyone[4:7], rtol=1e-4, atol=1e-5)
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(4, 7))

@@ -110,7 +110,7 @@ def test_json_round_trip() -> None:
     assert wanted | {"kind", "verdict", "z"} <= judged.to_json().keys()
 
 
-@pytest.mark.parametrize("claims", [1, 10])
+@pytest.mark.parametrize("claims", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_right_theory_fails_no_more_often_than_said(claims: int) -> None:
     """The theory is off by its whole tolerance: the worst case that it allows itself."""
     rng = np.random.default_rng(7)

@@ -181,6 +181,7 @@ def test_squared_errors_fall_with_width_as_predicted(key):
     assert np.all(scaling.at_equal_cost("covariance").value > scaling.errors["covariance"].value)
 
 
+@pytest.mark.slow
 def test_squared_errors_are_unbiased(key):
     """Few or many runs for the truth: the same mean squared error, within its error."""
     keys = jax.random.split(key, 40)
