@@ -15,7 +15,7 @@ from widthwise.ensembles.training.disk import Folder
 from widthwise.ensembles.training.flow import Flow
 from widthwise.ensembles.training.grid import Grid
 from widthwise.ensembles.training.labels import dataset_of, joined
-from widthwise.ensembles.training.recorders import described
+from widthwise.ensembles.training.recorders import described, on_many_threads
 from widthwise.ensembles.training.sizes import Sizes, fitting
 from widthwise.networks import Sequential
 
@@ -83,6 +83,7 @@ class Ensemble:
             count=count,
             held=count * len(self.grid.widths or (0,)) if held else 0,
             side_by_side=self.side_by_side,
+            many_threads=on_many_threads(program.recorders),
         )
 
     def _portion(self, width: int, program: Descent | Flow, sizes: Sizes, grid: Grid) -> xr.Dataset:

@@ -44,6 +44,16 @@ BUILT_IN: dict[str, Recorder] = {
 _ON_TEST: dict[Recorder, bool] = {output: False, loss: True}
 
 
+# XLA's calls of LAPACK (eigh, svd) on a CPU can wait for each other forever when two programs run
+# at once: only these, which have none, are evaluated on several threads.
+_WITHOUT_LAPACK = {output, loss, feature_kernel, gradient_kernel, ntk}
+
+
+def on_many_threads(recorders: Sequence[Recorder]) -> bool:
+    """Tell whether recorders may run in several programs at once."""
+    return all(recorder in _WITHOUT_LAPACK for recorder in recorders)
+
+
 class Kept(NamedTuple):
     """One array that is recorded: its name, dimensions, and shape at one step."""
 

@@ -30,6 +30,7 @@ def fitting(
     count: int,
     held: int,
     side_by_side: int | None,
+    many_threads: bool,
 ) -> Sizes:
     """Choose threads and batch from estimates of the memory that networks take.
 
@@ -47,13 +48,15 @@ def fitting(
         How many networks' records are held at the end.
     side_by_side
         The batch that the user wants, or None.
+    many_threads
+        Whether more than one program may run at once.
 
     Raises
     ------
     ValueError
         If not even one network fits, or the records do not.
     """
-    threads = cores() if jax.default_backend() == "cpu" else 1
+    threads = cores() if jax.default_backend() == "cpu" and many_threads else 1
     numbers = numbers_of(problem.net, problem.x.shape)
     room, most = (2**18, 32) if jax.default_backend() == "cpu" else (2**30, 2**14)
     batch = side_by_side or max(1, min(most, room // numbers, -(-count // threads)))
