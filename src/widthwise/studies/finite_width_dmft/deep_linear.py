@@ -13,7 +13,7 @@ from widthwise import activations
 from widthwise.dynamics.fluctuations import fluctuations
 from widthwise.experiments import Claim, Shard, shards_of
 from widthwise.numerics import statistics
-from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
+from widthwise.plotting import Picture, legend, measured, new_figure, theory
 from widthwise.studies.finite_width_dmft.networks import ONE_POINT, chain, kept, trained
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def pictures(
     for ax in axes:
         ax.set_xlabel("steps")
         ax.set_ylabel("width × variance")
-        log_axis(ax, "y")
+        ax.set_ylim(bottom=0)
         legend(ax)
     return [
         Picture(
