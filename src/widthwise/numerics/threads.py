@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 
 import jax
+import jax.numpy as jnp
 from threadpoolctl import ThreadpoolController
 
 
@@ -21,7 +22,7 @@ def thread_pool(workers: int) -> ThreadPoolExecutor:
     ``jax.enable_x64`` as a context holds for the thread that enters it alone: in others, numbers in
     double precision would silently become single ones.
     """
-    double = bool(jax.config.jax_enable_x64)
+    double = jnp.result_type(float) == jnp.float64
     return ThreadPoolExecutor(workers, initializer=_compute_in, initargs=(double,))
 
 
