@@ -5,6 +5,7 @@ import math
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PLAIN_RANGE = (1e-3, 1e5)
 _MOST_DIGITS = 10
+_ACRONYMS = ("cpu", "dmft")
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -32,8 +33,10 @@ def with_error(value: float, error: float) -> tuple[str, str]:
     ('0.1235', '0.0012')
     >>> with_error(2.0e-4, 1.3e-6)
     ('2.000 × 10⁻⁴', '0.013 × 10⁻⁴')
+    >>> with_error(0.0, 0.00072)
+    ('0', '7.2 × 10⁻⁴')
     """
-    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+    if not (value and math.isfinite(value) and math.isfinite(error) and error > 0):
         return number(value, _MOST_DIGITS), number(error, 2)
     exponent = _exponent(max(abs(value), error))
     scale = 10.0**exponent
@@ -64,10 +67,12 @@ def label(name: str) -> str:
 
     Examples
     --------
-    >>> label("driver_cpu_time"), label("no-coincidence")
-    ('Driver CPU time', 'No coincidence')
+    >>> label("driver_cpu_time"), label("finite-width-dmft")
+    ('Driver CPU time', 'Finite width DMFT')
     """
-    words = name.replace("_", " ").replace("-", " ").replace("cpu", "CPU")
+    words = name.replace("_", " ").replace("-", " ")
+    for letters in _ACRONYMS:
+        words = words.replace(letters, letters.upper())
     return words[:1].upper() + words[1:]
 
 
