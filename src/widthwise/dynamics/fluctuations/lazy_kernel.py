@@ -24,11 +24,11 @@ from jaxtyping import Array, Float, Key
 
 from widthwise.activations import Activation
 from widthwise.dynamics.fluctuations.sites import count_sites, random_sites
-from widthwise.dynamics.fluctuations.two_layer_linear import covariance_root
 from widthwise.kernels.infinite_width import checked_covariance
 from widthwise.kernels.moments import finite_width
 from widthwise.numerics.memory import refuse_beyond_memory
 from widthwise.numerics.quadrature import gaussian_nodes
+from widthwise.numerics.roots import covariance_root
 
 _LEAST = 4096  # sites below which covariances of four points would be noise
 

@@ -36,8 +36,9 @@ from widthwise.dynamics.fluctuations.sites import (
     grid_sites,
     random_sites,
 )
-from widthwise.dynamics.fluctuations.two_layer_linear import covariance_root, require_rich
+from widthwise.dynamics.fluctuations.two_layer_linear import require_rich
 from widthwise.numerics.memory import refuse_beyond_memory
+from widthwise.numerics.roots import covariance_root
 
 _NEGLIGIBLE = 1e-13  # part of the variance of the errors that is left out of the second derivative
 _SITES_PER_NUMBER = 20  # fewest sites for each point and step
