@@ -51,6 +51,7 @@ def test_erf_of_two_layers():
     assert found.covariance.item() == pytest.approx(0.363260, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_several_points():
     # the action of deep linear networks has it from another derivation, without sites
     found = lazy_kernel([activations.identity] * 2, KERNEL, sites=2**15)
