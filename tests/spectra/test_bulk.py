@@ -60,7 +60,7 @@ def test_random_matrices(shape):
 
 def test_refusals():
     for bad in ({"ratio": 0.0}, {"sigma": -1.0}, {"ratio": float("inf")}):
-        with pytest.raises(ValueError, match="give a positive finite number"):
+        with pytest.raises(ValueError, match="give a positive, finite number"):
             MarchenkoPastur(**bad)
     with pytest.raises(ValueError, match="between 0 and 1"):
         MarchenkoPastur().quantile(1.5)

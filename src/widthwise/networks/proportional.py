@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from widthwise.numerics.choices import check_choice
+from widthwise.numerics.ranges import check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +54,7 @@ class ProportionalLinear:
     def __post_init__(self) -> None:
         if self.hidden_layers < 1:
             raise ValueError(f"hidden_layers is {self.hidden_layers}: give at least 1")
-        for name in ("width_ratio", "richness"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}: give a positive finite number")
+        check_positive(width_ratio=self.width_ratio, richness=self.richness)
         if not self.sample_ratio > 0:
             raise ValueError(
                 f"sample_ratio is {self.sample_ratio}: give a positive number, infinity for the "

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
-from widthwise.spectra.checks import check_positive
 from widthwise.spectra.roots import root
 
 

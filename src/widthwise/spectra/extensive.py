@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
+from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
-from widthwise.spectra.checks import check_positive
 
 _CONSISTENT = 1e-6  # relative distance of a root from the branch it must lie on
 

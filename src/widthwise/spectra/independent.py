@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
-from widthwise.spectra.checks import check_positive
 
 
 class IndependentSpike(NamedTuple):

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
 from widthwise.spectra.bulk import MarchenkoPastur
-from widthwise.spectra.checks import check_positive
 from widthwise.spectra.roots import root
 from widthwise.spectra.spikes import Spikes, read_history, square_root
 

@@ -15,7 +15,6 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from widthwise.numerics.statistics import Numbers
-from widthwise.spectra.checks import check_finite
 
 _NEGLIGIBLE = 1e-14  # modes of a kernel below this share of its largest eigenvalue are dropped
 _SYMMETRIC = 1e-6
@@ -176,7 +175,7 @@ def read_history(
         raise ValueError(
             f"coefficients have shape {c.shape}: give one for each of {t} updates and {p} samples"
         )
-    check_finite(coefficients=c)
+    _require_finite("coefficients", c)
     return History(phi, g, forward, backward, c.reshape(t, p))
 
 
@@ -190,7 +189,7 @@ def _four(name: str, kernel: Numbers) -> np.ndarray:
             f"{name} has shape {np.shape(kernel)}: give (updates, updates) for one sample, "
             "(updates, samples, updates, samples) for more"
         )
-    check_finite(**{name: array})
+    _require_finite(name, array)
     size = np.max(np.abs(array), initial=0.0)
     if np.any(np.abs(array - array.transpose(2, 3, 0, 1)) > _SYMMETRIC * size):
         raise ValueError(f"{name} is not symmetric: give the kernel over all pairs of updates")
@@ -206,7 +205,7 @@ def _response(name: str, response: Numbers | None, shape: tuple[int, ...]) -> np
     if array.shape not in (shape, without_samples):
         raise ValueError(f"{name} has shape {array.shape}, and the kernels ask for {shape}")
     array = array.reshape(shape)
-    check_finite(**{name: array})
+    _require_finite(name, array)
     late, early = np.triu_indices(shape[0], 1)
     if np.any(array[late, :, early]):
         raise ValueError(
@@ -214,6 +213,14 @@ def _response(name: str, response: Numbers | None, shape: tuple[int, ...]) -> np
             "reaction and columns for the field, and only columns up to the row"
         )
     return array
+
+
+def _require_finite(name: str, array: np.ndarray) -> None:
+    if not np.all(np.isfinite(array)):
+        raise ValueError(
+            f"{name} has entries that are not finite: the training it describes diverged, "
+            "take a smaller learning rate or fewer steps"
+        )
 
 
 def _same_time(response: np.ndarray) -> np.ndarray:

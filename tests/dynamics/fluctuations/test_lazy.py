@@ -30,7 +30,9 @@ ERF = activations.from_function(lambda z: jax.scipy.special.erf(z / 2**0.5))
             [0.85869739, 0.78304957, 0.73572093, 0.70310567],
             [0.690260, 1.019175, 1.270777, 1.494012],
         ),
-        (activations.identity, 1.0, [2, 3, 4, 5], [4, 20, 56, 120]),
+        pytest.param(
+            activations.identity, 1.0, [2, 3, 4, 5], [4, 20, 56, 120], marks=pytest.mark.slow
+        ),
         (RELU, 2**0.5, [2, 3, 4, 5], [12, 58, 160, 340]),
     ],
 )
@@ -42,12 +44,14 @@ def test_one_point(phi, gain, ntk, kappa):
         assert not found.apart.any()
 
 
+@pytest.mark.slow
 def test_erf_of_two_layers():
     found = lazy_kernel([ERF] * 2, ONE)
     assert found.ntk.item() == pytest.approx(0.50648461, abs=1e-7)
     assert found.covariance.item() == pytest.approx(0.363260, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_several_points():
     # the action of deep linear networks has it from another derivation, without sites
     found = lazy_kernel([activations.identity] * 2, KERNEL, sites=2**15)
@@ -86,7 +90,7 @@ def logistic(outputs, targets):
     return jnp.sum(jnp.logaddexp(0.0, -outputs * targets))
 
 
-@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("centered", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_is_the_limit_of_two_layers(centered):
     # another point is watched; corrections of the mean are known for one hidden layer
     settings = {"steps": 5, "learning_rate": 0.5, "centered": centered, "loss": logistic}

@@ -14,7 +14,7 @@ KERNEL, TARGETS = np.array([[1.0, 0.3], [0.3, 0.8]]), np.array([1.0, -0.5])
 
 @pytest.fixture(scope="module")
 def found():
-    return two_layer_linear(Descent(KERNEL, TARGETS, steps=6, learning_rate=0.2))
+    return two_layer_linear(Descent(KERNEL, TARGETS, steps=6, learning_rate=0.2, loss="sum"))
 
 
 def test_loss_of_networks_and_ensembles(found):

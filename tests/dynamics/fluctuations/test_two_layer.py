@@ -41,6 +41,7 @@ def test_tanh(rich):
     assert np.max(rich.variance_error["output"]) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("richness", "output", "spread", "kernel"),
     [
@@ -57,7 +58,10 @@ def test_richness(richness, output, spread, kernel):
 
 @pytest.mark.parametrize(
     ("richness", "spread"),
-    [(1.0, [0.063679, 0.080613, 0.042181]), (2.0, [0.040188, 0.041063, 0.015793])],
+    [
+        pytest.param(1.0, [0.063679, 0.080613, 0.042181], marks=pytest.mark.slow),
+        (2.0, [0.040188, 0.041063, 0.015793]),
+    ],
 )
 def test_centered_outputs(richness, spread):
     found = one_point(TANH, richness=richness, centered=True)
@@ -82,6 +86,7 @@ def logistic(outputs, targets):
     return jnp.sum(jnp.logaddexp(0.0, -outputs * targets))
 
 
+@pytest.mark.slow
 def test_linear_networks_on_any_loss():
     # a point is only watched; the exact result takes no sites and no grid
     x = np.random.default_rng(0).standard_normal((3, 4))
@@ -123,7 +128,7 @@ def test_networks():
         tangents[-1] += np.diag(kernel) * np.einsum("snp,snp->sp", g, g) / width
         error = eta * gamma * (y - f)
         h, w = h + (g * error[:, None]) @ kernel, w + np.einsum("sp,snp->sn", error, phi)
-    found = two_layer(activations.erf, Descent(kernel, y, steps, eta, gamma))
+    found = two_layer(activations.erf, Descent(kernel, y, steps, eta, gamma, loss="sum"))
     final, expected = outputs[-1], found.covariance()[-1, :, -1]
     measured = width * np.cov(final.T)
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))

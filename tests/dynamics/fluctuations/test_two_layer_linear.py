@@ -19,7 +19,7 @@ ONE = np.eye(1)
 def whitened(points, **changes):
     y = np.zeros(points)
     y[0] = 1.0
-    settings = {"steps": 20, "learning_rate": 0.05, **changes}
+    settings = {"steps": 20, "learning_rate": 0.05, "loss": "sum", **changes}
     return two_layer_linear(Descent(np.eye(points), y, **settings))
 
 
@@ -156,7 +156,10 @@ def test_only_richness_times_targets_matters():
         (lambda: whitened_linear(1.0, 0, steps=3, learning_rate=0.1), "points=0"),
         (lambda: whitened_linear(1.0, 3, steps=3, learning_rate=-1), "learning_rate is -1"),
         (lambda: whitened(1, richness=0), "richness is 0, the lazy limit"),
-        (lambda: whitened(1, learning_rate=3.0), "diverges at infinite width after"),
+        (
+            lambda: whitened(1, steps=10, loss="mean", learning_rate=9.0),
+            "diverges at infinite width after",
+        ),
     ],
 )
 def test_refusals(call, message):

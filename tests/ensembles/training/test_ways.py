@@ -57,13 +57,12 @@ def test_adam_agrees_with_a_loop_of_one_network(adam):
 
 
 def test_batching_changes_at_most_rounding(adam):
-    again = train(optimizer=optax.adam, learning_rates=(0.05, 0.2), side_by_side=3)
-    np.testing.assert_allclose(again.output, adam.output, rtol=1e-3, atol=1e-4)
-    some = train(optimizer=optax.adam, learning_rates=(0.05, 0.2), members=(2, 4), side_by_side=3)
-    assert some.member.values.tolist() == [2, 3]
-    np.testing.assert_allclose(some.output, adam.output[:, :, 2:4], rtol=1e-3, atol=1e-4)
+    some = train(optimizer=optax.adam, learning_rates=(0.05, 0.2), members=(1, 4), side_by_side=2)
+    assert some.member.values.tolist() == [1, 2, 3]
+    np.testing.assert_allclose(some.output, adam.output[:, :, 1:4], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_every_epoch_visits_every_sample(key):
     def batch(step):
         return batch_of_step(key, step, samples=7, batch_size=3)
@@ -81,12 +80,14 @@ def test_batches_of_samples_are_those_of_the_schedule():
     ).isel(width=0)  # fmt: skip
     order = jax.random.fold_in(jax.random.key(0), 0x5C4ED01E)
     model = net.init(jax.random.fold_in(jax.random.key(0), 4), (3,), dtype=np.float32)
-    w = np.asarray(model.layers[0].weight)[0]
+    w, seen = np.asarray(model.layers[0].weight)[0], []
     for step in range(4):
         index = np.asarray(batch_of_step(order, jnp.asarray(step), samples=6, batch_size=2))
+        seen += index.tolist()
         x = X[index] / np.sqrt(3)
         w = w - 0.1 * (x @ w - Y[index]) @ x
     np.testing.assert_allclose(found.output.sel(member=4, step=4), X @ w / np.sqrt(3), rtol=1e-4)
+    assert set(seen[:6]) == set(range(6))  # an epoch
 
 
 def test_flow_of_a_two_layer_linear_network_has_its_closed_form():
@@ -108,6 +109,7 @@ def test_flow_of_a_two_layer_linear_network_has_its_closed_form():
     assert (found.diverged_at == -1).all()
 
 
+@pytest.mark.slow
 def test_lazy_networks_follow_the_kernel_prediction():
     """Small richness, large width: the mean over networks is that of the infinite width."""
     net = ww.Sequential(ww.Dense(256), ww.Erf(), ww.Dense(1), parametrization=ww.MeanField())

@@ -30,6 +30,7 @@ from jaxtyping import Float, Int
 
 from widthwise.dynamics.fluctuations.descent import Descent
 from widthwise.dynamics.fluctuations.saddle import DeepLinear
+from widthwise.dynamics.fluctuations.triangle import triangle
 
 Index = Int[np.ndarray, "..."]
 
@@ -256,14 +257,6 @@ def _errors(
         shift = np.eye(size) - np.kron(np.eye(times)[:1].repeat(times, axis=0), np.eye(points))
         first, second = first @ shift, np.einsum("eab,ac,bd->ecd", second, shift, shift)
     return errors.ravel(), first, second
-
-
-def triangle(size: int) -> Index:
-    """Position of the entry (i, j) of a symmetric matrix among those with i <= j."""
-    where = np.empty((size, size), int)
-    upper = np.triu_indices(size)
-    where[upper] = where[upper[::-1]] = np.arange(len(upper[0]))
-    return where
 
 
 def _add_symmetric(

@@ -8,10 +8,11 @@ Fluctuations in Mean Field Neural Networks" (2023), arXiv 2304.03408.
 import numpy as np
 from jaxtyping import Float
 
-from widthwise.dynamics.fluctuations.action import Action, Variables, triangle
+from widthwise.dynamics.fluctuations.action import Action, Variables
 from widthwise.dynamics.fluctuations.descent import Descent
 from widthwise.dynamics.fluctuations.result import Fluctuations
 from widthwise.dynamics.fluctuations.saddle import DeepLinear, deep_linear_saddle
+from widthwise.dynamics.fluctuations.triangle import triangle
 from widthwise.dynamics.fluctuations.two_layer_linear import require_rich
 from widthwise.numerics.memory import refuse_beyond_memory
 

@@ -14,23 +14,14 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
 from widthwise.dynamics.matrices import require_finite
+from widthwise.dynamics.mean_field.losses import Loss
 from widthwise.dynamics.training import check_rates
 from widthwise.kernels.infinite_width import checked_covariance
 from widthwise.numerics.choices import check_choice
+from widthwise.numerics.losses import SQUARED
 
-Loss = str | Callable[[Array, Array], Array]
 _DIVERGED = 1e6  # slope of the loss, relative to that at the start, beyond which steps diverge
 _ROUNDING = 1e-9
-
-
-def half_sum(outputs: Array, targets: Array) -> Array:
-    """Half the sum of squared errors."""
-    return jnp.sum((outputs - targets) ** 2) / 2
-
-
-def half_mean(outputs: Array, targets: Array) -> Array:
-    """Half the mean of squared errors."""
-    return jnp.mean((outputs - targets) ** 2) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +41,8 @@ class Descent:
     richness
         ``gamma_0``: 1 learns features, towards 0 the kernel stands still.
     loss
-        ``"sum"`` or ``"mean"`` for half that of the squared errors, or a function
-        ``loss(outputs, targets) -> scalar`` of outputs in the shape of the targets.
+        ``"mean"`` or ``"sum"`` for half that of the squared errors, or a function
+        ``loss(outputs, targets) -> scalar`` of two arrays (p,).
     centered
         Whether the initial outputs are subtracted.
 
@@ -66,7 +57,7 @@ class Descent:
     steps: int
     learning_rate: float | int
     richness: float | int = 1.0
-    loss: Loss = "sum"
+    loss: Loss = "mean"
     centered: bool = False
 
     def __post_init__(self) -> None:
@@ -100,9 +91,9 @@ class Descent:
                     "are derived for one output; give a function of it, for example "
                     "lambda f, y: jax.numpy.logaddexp(0, -y * f).sum(), or train an ensemble"
                 )
-            check_choice("loss", self.loss, ["sum", "mean"])
+            check_choice("loss", self.loss, tuple(SQUARED))
         object.__setattr__(self, "input_kernel", kernel)
-        object.__setattr__(self, "targets", targets)
+        object.__setattr__(self, "targets", targets.reshape(-1))
 
     @property
     def points(self) -> int:
@@ -119,7 +110,7 @@ class Descent:
         """The loss as a function of outputs and targets."""
         if callable(self.loss):
             return self.loss
-        return half_sum if self.loss == "sum" else half_mean
+        return SQUARED[self.loss]
 
     @property
     def signal(self) -> float:
@@ -188,13 +179,13 @@ class LossDerivatives:
 
 def force(objective: Callable, outputs: Array, targets: Array) -> Array:
     """``-dLoss/df``, differentiable."""
-    return -jax.grad(lambda f: objective(f.reshape(targets.shape), targets))(outputs)
+    return -jax.grad(lambda f: objective(f, targets))(outputs)
 
 
 @partial(jax.jit, static_argnums=0)
 def _derivatives(objective: Callable, outputs: Array, targets: Array) -> tuple[Array, ...]:
     def one(f: Array) -> tuple[Array, Array, Array]:
-        value = objective(f.reshape(targets.shape), targets)
+        value = objective(f, targets)
         slope = -force(objective, f, targets)
         return value, slope, -jax.jacfwd(partial(force, objective, targets=targets))(f)
 

@@ -3,17 +3,16 @@
 import numpy as np
 from jaxtyping import Array, ArrayLike, Key, Shaped
 
-from widthwise.dynamics.fluctuations.architecture import MeanFieldNetwork, read
 from widthwise.dynamics.fluctuations.deep_linear import deep_linear
-from widthwise.dynamics.fluctuations.descent import Descent, Loss
+from widthwise.dynamics.fluctuations.descent import Descent
 from widthwise.dynamics.fluctuations.lazy import lazy
 from widthwise.dynamics.fluctuations.result import Fluctuations
 from widthwise.dynamics.fluctuations.two_layer import two_layer
 from widthwise.dynamics.fluctuations.two_layer_linear import two_layer_linear
-from widthwise.dynamics.matrices import require_finite
+from widthwise.dynamics.mean_field.constants import Constants, constants
+from widthwise.dynamics.mean_field.losses import Loss
+from widthwise.dynamics.mean_field.points import Data, checked_points
 from widthwise.networks import Sequential
-
-Data = tuple[Shaped[ArrayLike, "..."], Shaped[ArrayLike, "..."]]
 
 
 def fluctuations(
@@ -95,23 +94,23 @@ def fluctuations(
     >>> found.required_width(1e-3)
     69
     """
-    network = read(net)
+    points = checked_points(data, x_test)
+    network = _expandable(constants(net, points.features), net)
     descent = Descent(
-        _input_kernel(data, x_test),
-        np.asarray(data[1]),
+        points.kernel,
+        points.targets,
         steps,
         learning_rate,
         richness,
         loss=loss,
         centered=centered,
     )
-    phi, gains = network.activations[0], network.gains
+    phi, gains = network.activations[0], network.weight_std.tolist()
     if richness == 0:
         return lazy(network.activations, descent, gains=gains, sites=sites, key=key)
     if network.depth == 1 and network.linear:
-        return two_layer_linear(
-            descent, gains=(gains[0], gains[1]), slope=phi.gain, kernels=kernels
-        )
+        slope = float(network.slopes[1])
+        return two_layer_linear(descent, gains=(gains[0], gains[1]), slope=slope, kernels=kernels)
     if network.depth == 1:
         return two_layer(
             phi, descent, gains=(gains[0], gains[1]), kernels=kernels, sites=sites, key=key
@@ -125,35 +124,34 @@ def fluctuations(
     return _deep_linear(network, descent)
 
 
-def _input_kernel(data: Data, x_test: Shaped[ArrayLike, "..."] | None) -> np.ndarray:
-    if not isinstance(data, tuple) or len(data) != 2:
-        raise ValueError(f"data is {type(data).__name__}: give a pair (inputs, targets)")
-    x, y = (np.asarray(part) for part in data)
-    if x.ndim != 2 or y.ndim not in (1, 2) or len(x) != len(y) or not x.size:
+def _expandable(found: Constants, net: Sequential) -> Constants:
+    """Refuse what mean-field dynamics knows and fluctuations do not."""
+    variance = found.weight_std**2
+    if not np.allclose(found.rate, variance, rtol=1e-9, atol=0):
         raise ValueError(
-            f"inputs have shape {x.shape} and targets {y.shape}: give (p, d) and (p,) or (p, 1)"
+            f"{net.parametrization!r} has weights of variance {variance.tolist()} and learning "
+            f"rates {found.rate.tolist()}: fluctuations are derived where the two are equal, give "
+            "MeanField(weight_std=...), whose multipliers act on both"
         )
-    parts = [x.astype(np.float64)]
-    if x_test is not None:
-        new = np.asarray(x_test, np.float64)
-        if new.ndim != 2 or new.shape[1] != x.shape[1]:
-            raise ValueError(f"x_test has shape {new.shape}: give (m, {x.shape[1]})")
-        parts.append(new)
-    both = np.concatenate(parts)
-    require_finite("inputs", both)
-    return both @ both.T / x.shape[1]
+    if not np.all(found.weight_std):
+        raise ValueError("a Dense layer has weight_std 0: give positive gains")
+    if np.any(found.ratio != 1):
+        raise ValueError(
+            f"the widths of hidden layers have the ratios {found.ratio[1:-1].tolist()}: give all "
+            "one width, fluctuations are counted in 1/width"
+        )
+    return found
 
 
-def _deep_linear(network: MeanFieldNetwork, descent: Descent) -> Fluctuations:
+def _deep_linear(network: Constants, descent: Descent) -> Fluctuations:
     """Unit gains, after those of the network are absorbed in richness and learning rate.
 
     ``f = (product of gains) f_1``; kernels of fields then have those passed so far.
     """
-    gains = network.total_gains
+    gains = network.weight_std * network.slopes
     found = deep_linear(network.depth, descent.with_gains(1.0, float(np.prod(gains))))
     passed = np.cumprod(gains) ** 2
-    slopes = np.array([phi.gain for phi in network.activations]) ** 2
-    forward = passed[:-1] * slopes
+    forward = passed[:-1] * network.slopes[1:] ** 2
     backward = (passed[-1] / passed)[:-1]
     return found.rescaled(
         {

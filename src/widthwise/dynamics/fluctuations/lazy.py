@@ -20,6 +20,7 @@ from widthwise.activations import Activation
 from widthwise.dynamics.fluctuations.descent import Descent
 from widthwise.dynamics.fluctuations.lazy_kernel import LazyKernel, lazy_kernel
 from widthwise.dynamics.fluctuations.result import Fluctuations
+from widthwise.dynamics.fluctuations.triangle import triangle
 from widthwise.numerics.memory import refuse_beyond_memory
 
 
@@ -153,7 +154,5 @@ def _errors(
     first, second = np.triu_indices(n)
     both = in_kernel.reshape(-1, n, n)
     rows = both[:, first, second] + np.where(first == second, 0.0, both[:, second, first])
-    where = np.empty((n, n), int)
-    where[first, second] = where[second, first] = np.arange(len(first))
     entries = kernel.error(np.eye(len(first)))
-    return {"output": kernel.error(rows).reshape(shape), "ntk": entries[where]}
+    return {"output": kernel.error(rows).reshape(shape), "ntk": entries[triangle(n)]}

@@ -24,11 +24,12 @@ from jaxtyping import Array, Float, Key
 
 from widthwise.activations import Activation
 from widthwise.dynamics.fluctuations.sites import count_sites, random_sites
-from widthwise.dynamics.fluctuations.two_layer_linear import covariance_root
+from widthwise.dynamics.fluctuations.triangle import triangle
 from widthwise.kernels.infinite_width import checked_covariance
 from widthwise.kernels.moments import finite_width
 from widthwise.numerics.memory import refuse_beyond_memory
 from widthwise.numerics.quadrature import gaussian_nodes
+from widthwise.numerics.roots import covariance_root
 
 _LEAST = 4096  # sites below which covariances of four points would be noise
 
@@ -189,8 +190,7 @@ def _means(phi: Activation, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     moments = finite_width(phi, rows, depth=1, weight_variance=1.0)
     matrix = np.empty_like(q)
     matrix[first, second] = matrix[second, first] = moments.K[1, :, 1]
-    where = np.empty(q.shape, int)
-    where[first, second] = where[second, first] = np.arange(len(first))
+    where = triangle(len(q))
     rows_of = np.arange(len(first))
     jacobian = np.zeros((len(first), len(first)))
     for entry, (i, j) in enumerate(((first, first), (first, second), (second, second))):
@@ -233,8 +233,7 @@ def _backward(layers: list[_Layer], scales: np.ndarray, last: np.ndarray) -> Laz
         push = np.concatenate([scales[index + 1] ** 2 * left[index], right[index]], axis=1)
         covariance = covariance + push @ noise @ push.T
         apart = apart + np.stack([push @ group @ push.T for group in groups])
-    where = np.empty(last.shape, int)
-    where[first, second] = where[second, first] = np.arange(len(first))
+    where = triangle(len(last))
     return LazyKernel(ntk, last, covariance[where][:, :, where], apart - covariance)
 
 

@@ -1,23 +1,21 @@
-"""Deep linear networks at infinite width: two-time kernels and responses, by a causal march.
+"""Deep linear networks at infinite width: two-time kernels and responses.
 
-With fields ``h = u + C g`` and ``g = r + D h`` of a layer, C and D strictly causal (see
-`deep_linear`), kernels and responses are closed:
-
-    H^l = M (H^{l-1} + C G^{l+1} C^T) M^T,   <dh^l/dr^l> = M C,   M = (1 - C D)^-1,
-
-and likewise back with C and D exchanged. Every pass over the layers makes one more step exact, so
-nothing is iterated. Source: B. Bordelon and C. Pehlevan, "Self-Consistent Dynamical Field Theory of
-Kernel Evolution in Wide Neural Networks" (2022), arXiv 2205.09653; in discrete time derived.
+Solved by mean-field dynamics; left here is the shape in which the action takes them. Source:
+B. Bordelon and C. Pehlevan, "Self-Consistent Dynamical Field Theory of Kernel Evolution in Wide
+Neural Networks" (2022), arXiv 2205.09653; in discrete time derived.
 """
 
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.activations import identity
 from widthwise.dynamics.fluctuations.descent import Descent
+from widthwise.dynamics.mean_field.constants import Constants
+from widthwise.dynamics.mean_field.deep_linear import as_solution, march
+from widthwise.dynamics.mean_field.losses import checked_force
+from widthwise.dynamics.mean_field.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,53 +48,23 @@ def deep_linear_saddle(depth: int, descent: Descent) -> DeepLinear:
     ValueError
         If the descent diverges.
     """
-    n, points, trained = descent.steps + 1, descent.points, descent.trained
-    rate, wide, short = descent.learning_rate * descent.richness, n * points, np.eye(n)
-    earlier = np.tril(np.ones((n, n)), -1)
-    h: list[np.ndarray] = [
-        np.kron(np.ones((n, n)), descent.input_kernel),
-        *_zeros(depth, wide, wide),
-    ]
-    g: list[np.ndarray] = [*_zeros(depth + 1, n, n), np.ones((n, n))]
-    forward, backward = _zeros(depth + 1, wide, n), _zeros(depth + 1, n, wide)
-    outputs, forces = np.zeros((n, points)), np.zeros((n, trained))
-    errors = np.zeros((n, points))
-
-    def into(layer: int) -> np.ndarray:
-        pull = np.einsum("tasb,sb->tas", h[layer - 1].reshape(n, points, n, points), errors)
-        return forward[layer - 1] + rate * (pull * earlier[:, None]).reshape(wide, n)
-
-    def back(layer: int) -> np.ndarray:
-        push = (g[layer + 1] * earlier)[:, :, None] * errors[None]
-        return backward[layer] + rate * push.reshape(n, wide)
-
-    for t in range(n):
-        for layer in range(1, depth + 1):
-            c, d = into(layer), back(layer)
-            m = np.linalg.inv(np.eye(wide) - c @ d)
-            h[layer] = m @ (h[layer - 1] + c @ g[layer + 1] @ c.T) @ m.T
-            forward[layer] = m @ c if layer < depth else forward[layer]
-        for layer in range(depth, 0, -1):
-            c, d = into(layer), back(layer)
-            m = np.linalg.inv(short - d @ c)
-            g[layer] = m @ (g[layer + 1] + d @ h[layer - 1] @ d.T) @ m.T
-            backward[layer - 1] = m @ d if layer > 1 else backward[0]
-        c, d = into(depth), back(depth)
-        m, m_back = np.linalg.inv(np.eye(wide) - c @ d), np.linalg.inv(short - d @ c)
-        product = m @ (h[depth - 1] @ d.T + c @ g[depth + 1]) @ m_back.T
-        outputs[t] = product.reshape(n, points, n)[t, :, t] / descent.richness
-        with jax.enable_x64(True):
-            force = descent.force(jnp.asarray(outputs[t, :trained]))
-        forces[t] = errors[t, :trained] = np.asarray(force)
-        descent.require_converging(forces[: t + 1])
-    return DeepLinear(
-        tuple(h[1:]),
-        tuple(g[1:-1]),
-        tuple(forward[1:depth]),
-        tuple(backward[1:depth]),
-        outputs,
+    ones = np.ones(depth + 1)
+    problem = Problem(
+        Constants((identity,) * depth, weight_std=ones, rate=ones, ratio=ones),
+        descent.input_kernel,
+        descent.trained,
+        float(descent.richness),
+        np.full(descent.steps, float(descent.learning_rate)),
+        checked_force(descent.loss, descent.targets, None, descent.steps),
     )
-
-
-def _zeros(count: int, rows: int, columns: int) -> list[np.ndarray]:
-    return [np.zeros((rows, columns)) for _ in range(count)]
+    found = as_solution(problem, *march(problem))
+    times, points = found.output.shape
+    wide = times * points
+    return DeepLinear(
+        tuple(kernel.reshape(wide, wide) for kernel in found.feature_kernel),
+        tuple(kernel[:, 0, :, 0] for kernel in found.gradient_kernel),
+        # all points feel the noise of the one gradient
+        tuple(part.sum(axis=3).reshape(wide, times) for part in found.forward_response),
+        tuple(part[:, 0].reshape(times, wide) for part in found.backward_response),
+        found.output,
+    )

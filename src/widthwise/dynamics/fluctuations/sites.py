@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
-from scipy.special import ndtri
-from scipy.stats import qmc
+
+from widthwise.dynamics.mean_field.normal_points import normal_points
 
 _REACH = 8.0  # standard deviations
 _NODES = 121  # on each axis
@@ -112,9 +112,7 @@ def random_sites(root: Float[np.ndarray, "n r"], *, size: int, key: Key[Array, "
     parts = []
     for child in children:
         generator = np.random.default_rng(child)
-        sampler = qmc.Sobol(root.shape[1] + 1, seed=generator)  # pyright: ignore[reportCallIssue]
-        points = sampler.random(size // (2 * _GROUPS))
-        normals = ndtri(np.clip(points, 1e-12, 1 - 1e-12))
+        normals = normal_points(size // (2 * _GROUPS), root.shape[1] + 1, generator).T
         # exact second moments: what is left to chance are higher ones
         normals -= normals.mean(axis=0)[None]
         normals = normals @ np.linalg.inv(np.linalg.cholesky(normals.T @ normals / len(normals))).T

@@ -36,8 +36,10 @@ from widthwise.dynamics.fluctuations.sites import (
     grid_sites,
     random_sites,
 )
-from widthwise.dynamics.fluctuations.two_layer_linear import covariance_root, require_rich
+from widthwise.dynamics.fluctuations.triangle import triangle
+from widthwise.dynamics.fluctuations.two_layer_linear import require_rich
 from widthwise.numerics.memory import refuse_beyond_memory
+from widthwise.numerics.roots import covariance_root
 
 _NEGLIGIBLE = 1e-13  # part of the variance of the errors that is left out of the second derivative
 _SITES_PER_NUMBER = 20  # fewest sites for each point and step
@@ -213,17 +215,16 @@ def _result(
     descent: Descent, sites: Sites, moments: _Moments, pairs: tuple, gain: float
 ) -> Fluctuations:
     """Bring columns (outputs, then triangles of Phi, G and K) to the order parameters."""
-    times, n, triangle = descent.steps + 1, descent.points, len(pairs[0])
-    columns = n + 3 * triangle
-    where = np.zeros((n, n), int)
-    where[pairs] = where[pairs[::-1]] = np.arange(triangle)
+    times, n, count = descent.steps + 1, descent.points, len(pairs[0])
+    columns = n + 3 * count
+    where = triangle(n)
     start = columns * np.arange(times)
     named = {"output": (start[:, None] + np.arange(n)[None], 1.0)}
-    if triangle:
+    if count:
         for name, offset, scale in (("ntk", 2, gain**2), ("feature_kernel", 0, 1.0)):
-            index = start[:, None, None] + n + offset * triangle + where[None]
+            index = start[:, None, None] + n + offset * count + where[None]
             named[name] = (index if name == "ntk" else index[:, None], scale)
-        index = start[:, None, None] + n + triangle + where[None]
+        index = start[:, None, None] + n + count + where[None]
         named["gradient_kernel"] = (index[:, None], gain**2)
 
     def read(flat: np.ndarray) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 from widthwise.dynamics.fluctuations.descent import Descent, force
 from widthwise.dynamics.fluctuations.result import Fluctuations
 from widthwise.numerics.memory import refuse_beyond_memory
+from widthwise.numerics.roots import covariance_root
 
 
 def two_layer_linear(
@@ -121,13 +122,6 @@ def require_rich(descent: Descent) -> None:
             "richness is 0, the lazy limit: take lazy, which has it in closed form, or a positive "
             "richness"
         )
-
-
-def covariance_root(kernel: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n r"]:
-    """``B`` with ``B B^T`` the kernel, with as many columns as its rank: inputs may coincide."""
-    values, vectors = np.linalg.eigh(kernel)
-    kept = values > 1e-14 * max(values[-1], 0.0)
-    return vectors[:, kept] * np.sqrt(values[kept])
 
 
 def _wishart_root(root: Float[np.ndarray, "n r"]) -> Float[np.ndarray, "k n+1 n+1"]:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from widthwise.dynamics.training import Times, check_rates
+from widthwise.numerics.ranges import check_positive
 
 
 class OutputAndKernel(NamedTuple):
@@ -65,7 +66,7 @@ def linear_descent(
     [0.0, 0.2, 0.3629]
     """
     check_rates(learning_rate, None)
-    _check_richness(richness)
+    check_positive(richness=richness)
     f, kernel = np.zeros(steps + 1), np.zeros(steps + 1)
     f[0], kernel[0] = start
     scale = learning_rate * richness**2
@@ -107,7 +108,7 @@ def linear_flow(
     >>> linear_flow(1.0, 1.0).output.round(10).tolist()
     [0.9065882889]
     """
-    _check_richness(richness)
+    check_positive(richness=richness)
     a = richness * target
     root = np.hypot(1.0, a)
     high, low = a + root, a - root
@@ -138,7 +139,7 @@ def whitened_features(
     ValueError
         If the richness is not positive and finite.
     """
-    _check_richness(richness)
+    check_positive(richness=richness)
     size = np.linalg.norm(targets)
     if size == 0:
         return np.eye(len(targets))
@@ -146,8 +147,3 @@ def whitened_features(
     return np.eye(len(targets)) + (np.hypot(1.0, richness * size) - 1) * np.outer(
         direction, direction
     )
-
-
-def _check_richness(richness: float | int) -> None:
-    if not 0 < richness < float("inf"):
-        raise ValueError(f"richness is {richness}: give a positive, finite number")

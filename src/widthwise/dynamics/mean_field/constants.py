@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -48,6 +49,12 @@ class Constants:
     def linear(self) -> bool:
         """Whether every activation is a multiple of the identity: odd and of degree one."""
         return all(phi.parity == "odd" and phi.degree == 1 for phi in self.activations)
+
+    @property
+    def slopes(self) -> Float[np.ndarray, " weights"]:
+        """Of a linear network: the factor of the activation below each layer, one for the first."""
+        with jax.enable_x64(True):
+            return np.array([1.0, *(float(phi(jnp.asarray(1.0))) for phi in self.activations)])
 
 
 def constants(net: Sequential, features: int) -> Constants:
@@ -144,7 +151,8 @@ def _scales(
     rows = net.parameter_table((features,))
     if any(row.role == "bias" for row in rows):
         raise ValueError(
-            "the network has biases, which mean-field dynamics does not include: give bias_std=None"
+            "the network has biases, which mean-field dynamics does not include: give bias_std="
+            "None, and for biases of the first layer append a constant to the inputs"
         )
     std, rate = [], []
     for row in rows:

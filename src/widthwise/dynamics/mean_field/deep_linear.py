@@ -96,21 +96,24 @@ def as_solution(problem: Problem, m: Linear, outputs: Float[np.ndarray, "t n"]) 
     forward = np.zeros((depth - 1, times, n, times, n))
     backward = np.zeros((depth - 1, times, n, times, n))
     response = np.zeros((times * r, times * n))
-    inverse = np.linalg.pinv(root)
+    strictly = np.tril(np.ones((times, times)), -1)
+    pull = np.zeros((times, times * n))
+    for k in range(depth, 1, -1):  # the noise u^k, of points instead of directions
+        memory = units.rate[k] * problem.richness * (m.gradients[k + 1] * strictly)[:, :-1, None]
+        coupling = units.variance[k] * pull
+        coupling[:, :-n] += (memory * push[None]).reshape(times, -1)
+        pull = m.g_of_r[k] @ coupling
+        backward[k - 2] = pull.reshape(times, 1, times, n)
     for k in range(1, depth + 1):
         slope = units.slopes[k]
         mixed = (m.features[k].reshape(-1, r) @ root.T).reshape(times, r, times, n)
         features[k - 1] = slope**2 * np.einsum("ik,tksj->tisj", root, mixed)
         gradients[k - 1] = m.gradients[k][:, None, :, None]
-        if k > 1:  # the noise u^k, of points instead of directions
-            by_point = (m.g_of_u[k].reshape(-1, r) @ inverse).reshape(times, times, n)
-            backward[k - 2] = by_point[:, None]
         if k < depth:  # the noise r^k: each point's own, though their values agree
             memory = (m.features[k - 1].reshape(-1, r) @ root.T).reshape(times, r, times, n)
             memory[:, :, :-1] *= units.rate[k - 1] * problem.richness * push
             memory[:, :, -1] = 0.0
-            strictly = np.tril(np.ones((times, times)), -1)[:, None, :, None]
-            coupling = (memory * strictly).reshape(times * r, times * n)
+            coupling = (memory * strictly[:, None, :, None]).reshape(times * r, times * n)
             if k > 1:
                 coupling += units.variance[k - 1] * units.ratio[k - 1] * response
             response = m.h_of_u[k] @ coupling

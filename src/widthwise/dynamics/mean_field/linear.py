@@ -11,7 +11,6 @@ with u^l ~ N(0, sigma_(l-1)^2 H^(l-1)), r^l ~ N(0, sigma_l^2 G^(l+1)) independen
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -67,7 +66,7 @@ class Units:
     def of(cls, problem: Problem) -> "Units":
         """Read them off a problem."""
         c = problem.constants
-        slopes = np.array([1.0, *(float(phi(jnp.asarray(1.0))) for phi in c.activations)])
+        slopes = c.slopes
         return cls((c.weight_std * slopes) ** 2, c.rate * slopes**2, c.ratio, slopes)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.numerics.choices import check_choice
+from widthwise.numerics.losses import SQUARED
 
 Loss = str | Callable[[Array, Array], Array]
 
@@ -46,9 +47,8 @@ class Force:
             force = (self.targets - 0.5 - 0.5 * np.tanh(outputs / 2)) / size
             loss = float(np.mean(np.logaddexp(0.0, outputs) - self.targets * outputs))
         else:
-            divisor = len(outputs) if self.loss == "mean" else 1
-            force = (self.targets - outputs) / divisor
-            loss = float(np.sum((self.targets - outputs) ** 2)) / (2 * divisor)
+            force = (self.targets - outputs) / (len(outputs) if self.loss == "mean" else 1)
+            loss = float(SQUARED[self.loss](outputs, self.targets))
         if self.sample_weight is not None and step < len(self.sample_weight):
             force = force * self.sample_weight[step]
         return force, loss
@@ -77,7 +77,7 @@ def checked_force(
         If the loss is unknown, labels are not 0 and 1, or weights do not fit or are negative.
     """
     if not callable(loss):
-        check_choice("loss", loss, ["sum", "mean", "cross_entropy"])
+        check_choice("loss", loss, [*SQUARED, "cross_entropy"])
     if loss == "cross_entropy" and not np.isin(targets, (0, 1)).all():
         raise ValueError(
             "cross_entropy of one output takes labels 0 and 1: give those, or another loss"

@@ -8,9 +8,9 @@ from jaxtyping import Float
 
 from widthwise.dynamics.mean_field.constants import Constants
 from widthwise.dynamics.mean_field.losses import Force
+from widthwise.numerics.roots import covariance_root
 
 _EXPLODED = 1e6  # forces this large do not come back
-_RANK = 1e-12  # eigenvalues of the input kernel below this part of the largest are rounding
 
 
 class Diverged(ValueError):
@@ -70,9 +70,7 @@ class Problem:
     @cached_property
     def root(self) -> Float[np.ndarray, "n r"]:
         """``B`` of full column rank with ``B B^T`` the kernel: it may be singular."""
-        values, vectors = np.linalg.eigh(self.kernel)
-        kept = values > _RANK * max(values[-1], 0.0)
-        return vectors[:, kept] * np.sqrt(values[kept])
+        return covariance_root(self.kernel)
 
     def at(self, learning_rates: Float[np.ndarray, " t"]) -> "Problem":
         """Return the same problem with other learning rates."""

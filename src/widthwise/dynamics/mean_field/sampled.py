@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import solve_triangular
 
-from widthwise.dynamics.mean_field.points import normal_points, sites_each
+from widthwise.dynamics.mean_field.normal_points import normal_points, sites_each
 from widthwise.dynamics.mean_field.pointwise import Pointwise
 from widthwise.dynamics.mean_field.problem import Problem
 from widthwise.dynamics.mean_field.replicas import averaged

@@ -7,21 +7,21 @@ import jax
 import numpy as np
 from jaxtyping import ArrayLike, Float, Key, Real, Shaped
 
-from widthwise.dynamics.matrices import require_finite
 from widthwise.dynamics.mean_field.constants import constants
 from widthwise.dynamics.mean_field.deep_linear import solve_deep_linear
 from widthwise.dynamics.mean_field.fixed_point import solve_fixed_point
 from widthwise.dynamics.mean_field.flow import solve_flow
 from widthwise.dynamics.mean_field.losses import Loss, checked_force
+from widthwise.dynamics.mean_field.points import Data, checked_points
 from widthwise.dynamics.mean_field.problem import Problem
 from widthwise.dynamics.mean_field.sampled import solve_sampled
 from widthwise.dynamics.mean_field.solution import FieldSolution
 from widthwise.dynamics.mean_field.two_layer import solve_two_layer
 from widthwise.dynamics.training import Times
 from widthwise.networks import Sequential
-from widthwise.networks.inputs import checked_inputs
 from widthwise.numerics.choices import check_choice
 from widthwise.numerics.memory import refuse_beyond_memory
+from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.threads import one_thread_per_core
 
 _METHODS = ("auto", "two_layer", "deep_linear", "sampled", "fixed_point")
@@ -32,7 +32,7 @@ _STEP = 0.5  # first step of a flow, in units of one over the largest rate of th
 
 def dmft(
     net: Sequential,
-    data: tuple[Shaped[ArrayLike, "..."], Real[ArrayLike, "..."]],
+    data: Data,
     *,
     steps: int | None = None,
     times: Times | None = None,
@@ -121,8 +121,8 @@ def dmft(
     ('two_layer', (11, 1), 0.566591)
     """
     check_choice("method", method, _METHODS)
-    x, y, test = _checked_data(data, x_test)
-    require_positive("tolerance", tolerance)
+    points = checked_points(data, x_test)
+    check_positive(tolerance=tolerance)
     if not 0 < richness < math.inf:
         raise ValueError(
             f"richness is {richness}: give a positive, finite number; for its limit 0 take "
@@ -131,20 +131,19 @@ def dmft(
     if (steps is None) == (times is None):
         raise ValueError("give either steps, for gradient descent, or times, for gradient flow")
     rates = _rates(learning_rate, steps)
-    inputs = x if test is None else np.concatenate([x, test])
     weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
     if times is not None and weight is not None and weight.ndim > 1:
         raise ValueError("sample_weight has a row for each update, of which gradient flow has none")
     problem = Problem(
-        constants(net, x.shape[1]),
-        inputs @ inputs.T / x.shape[1],
-        len(x),
+        constants(net, points.features),
+        points.kernel,
+        len(points.targets),
         float(richness),
         rates,
-        checked_force(loss, y, weight, len(rates)),
+        checked_force(loss, points.targets, weight, len(rates)),
     )
     solver = _solver(problem, method, sites, key)
-    scale = float(np.max(np.abs(y))) or 1.0
+    scale = float(np.max(np.abs(points.targets))) or 1.0
     with one_thread_per_core():  # matrices are too small for the threads of BLAS
         if times is None:
             _check_memory(problem)
@@ -180,32 +179,6 @@ def _solver(
         return solve_sampled(given, sites=sites, seeds=seeds)
 
     return solve
-
-
-def _checked_data(
-    data: tuple[Shaped[ArrayLike, "..."], Real[ArrayLike, "..."]],
-    x_test: Shaped[ArrayLike, "..."] | None,
-) -> tuple[Float[np.ndarray, "p d"], Float[np.ndarray, " p"], Float[np.ndarray, "m d"] | None]:
-    """Check inputs and targets, and bring them to float64."""
-    if not isinstance(data, tuple) or len(data) != 2:
-        raise TypeError(f"data is a {type(data).__name__}: give a pair (inputs, targets)")
-    with jax.enable_x64(True):
-        first, second, _, _ = checked_inputs(data[0], x_test)
-    x, y = np.asarray(first, np.float64), np.asarray(data[1], np.float64)
-    if x.ndim != 2:
-        raise ValueError(f"inputs have shape {x.shape}: give (points, features)")
-    if y.shape not in ((len(x),), (len(x), 1)):
-        raise ValueError(f"targets have shape {y.shape}: give ({len(x)},), one for each input")
-    require_finite("the targets", y)
-    if not np.any(x):
-        raise ValueError("all inputs are zero: nothing can be learned from them")
-    return x, y.reshape(-1), None if second is None else np.asarray(second, np.float64)
-
-
-def require_positive(name: str, number: float | int) -> None:
-    """Raise ``ValueError`` unless a number is positive and finite."""
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} is {number}: give a positive, finite number")
 
 
 def _rates(learning_rate: Times, steps: int | None) -> Float[np.ndarray, " t"]:

@@ -2,37 +2,16 @@
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, DTypeLike, Float, Int, Shaped
+from jaxtyping import Array, ArrayLike, DTypeLike, Shaped
 
 from widthwise.numerics.choices import check_choice
+from widthwise.numerics.losses import SQUARED, cross_entropy
 
 Loss = Callable[[Array, Array], Array]
 
-
-def half_mean_square(outputs: Float[Array, "..."], targets: Float[Array, "..."]) -> Array:
-    """Half the mean square of the errors, over samples and outputs."""
-    return jnp.mean((outputs - targets) ** 2) / 2
-
-
-def half_sum_of_squares(outputs: Float[Array, "..."], targets: Float[Array, "..."]) -> Array:
-    """Half the sum of the squared errors, over samples and outputs."""
-    return jnp.sum((outputs - targets) ** 2) / 2
-
-
-def cross_entropy(outputs: Float[Array, "n k"], targets: Int[Array, " n"]) -> Array:
-    """Mean over samples of minus the logarithm of the probability given to the label."""
-    logits = jax.nn.log_softmax(outputs)
-    return -jnp.mean(jnp.take_along_axis(logits, targets[:, None], axis=1))
-
-
-LOSSES: dict[str, Loss] = {
-    "mean": half_mean_square,
-    "sum": half_sum_of_squares,
-    "cross_entropy": cross_entropy,
-}
+LOSSES: dict[str, Loss] = {**SQUARED, "cross_entropy": cross_entropy}
 
 
 def named_loss(loss: str | Loss) -> Loss:

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree, Shaped
 
-from widthwise.ensembles.training.losses import Loss, checked_targets, cross_entropy, named_loss
+from widthwise.ensembles.training.losses import Loss, checked_targets, named_loss
 from widthwise.ensembles.training.trained import Trained
 from widthwise.networks import Sequential
 from widthwise.networks.inputs import checked_inputs, features_of
+from widthwise.numerics.losses import cross_entropy
 
 
 class Job(NamedTuple):
