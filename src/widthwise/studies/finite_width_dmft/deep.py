@@ -101,7 +101,8 @@ def claims(
         found.append(
             Claim(
                 name=f"{name}-{layer}" if layer else name,
-                statement=f"{words.capitalize()} after {study.deep_steps} steps: {at}, width {widest}",
+                statement=f"{words.capitalize()} after {study.deep_steps} steps: {at}, "
+                f"width {widest}",
                 predicted=predicted,
                 measured=float(mean.value),
                 standard_error=float(mean.standard_error),
