@@ -78,7 +78,8 @@ def test_no_outlier_is_claimed_of_networks_that_are_all_noise():
     prediction = hidden.predict(study)
     steps = hidden.recorded_steps(study)
     edges = np.array([case.edge for case in hidden.CASES.values()])
-    still = np.broadcast_to(0.99 * edges[:, None, None, None], (2, 2, 4, len(steps)))
+    scatter = np.array([0.989, 0.99, 0.991])[:, None] * np.ones(len(steps))
+    still = edges[:, None, None, None] * scatter * np.ones((1, 2, 1, 1))
     measurement = xr.Dataset(
         {"largest": (("activation", "width", "member", "step"), still)},
         coords={"activation": list(hidden.CASES), "width": [200, 800], "step": steps},

@@ -256,14 +256,17 @@ def _escape_claims(
     study: "SpectralDynamics", name: str, limit: xr.Dataset, measurement: xr.Dataset
 ) -> list[Claim]:
     """Claim when outliers leave: by one rule for prediction and networks, that of their width."""
-    ratios, predicted = [], float("nan")
+    ratios = []
     for width in study.hidden_widths:
         threshold = outlier_threshold(width, width, sigma=CASES[name].variance ** 0.5)
         predicted = escape_step(limit.outlier.values / threshold, limit.step.values)
+        if not predicted > 0:  # it never leaves
+            continue
         largest = kept(measurement, width)
         leaves = [escape_step(one / threshold, largest.step.values) for one in largest.values]
-        ratios += [one / predicted for one in leaves]
-    if not np.isfinite(predicted):
+        last = float(study.hidden_steps)  # for networks that have not left by then
+        ratios += [np.nan_to_num(one, nan=last) / predicted for one in leaves]
+    if not ratios:
         return []
     statement = (
         "Updates until the largest singular value exceeds the bulk's edge by the part 2 N^(-2/3), "
