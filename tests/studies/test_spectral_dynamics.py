@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from widthwise.studies import SpectralDynamics
-from widthwise.studies.spectral_dynamics import common, extensive_outputs, proportional, transfer
+from widthwise.studies.spectral_dynamics import (
+    common,
+    extensive_outputs,
+    hidden,
+    proportional,
+    transfer,
+)
 
 STUDY = SpectralDynamics(inputs=120, width_ratios=(0.5, 2.0), steps=10, rates=41)
 
@@ -43,3 +50,40 @@ def test_tolerances_shrink_with_the_smallest_dimension():
 def test_width_ratios_must_increase():
     with pytest.raises(ValueError, match="give increasing numbers"):
         SpectralDynamics(width_ratios=(2.0, 1.0))
+
+
+def test_hidden_outliers_are_the_reference_values():
+    found = hidden.predict(STUDY)
+    linear, tanh = (found.sel(activation=name) for name in ("identity", "tanh"))
+    steps = [8, 12, 20, 40]
+    np.testing.assert_allclose(
+        linear.outlier.sel(step=steps), [1.0086591, 1.2561944, 1.5236258, 1.5239685], atol=1e-6
+    )
+    np.testing.assert_allclose(linear.independent.sel(step=[8, 40]), [1.0, 1.2217447], atol=1e-6)
+    np.testing.assert_allclose(tanh.outlier.sel(step=[10, 40]), [1.588, 2.175], atol=0.005)
+
+
+def test_frames_are_recorded_and_the_still_shows_frames():
+    for steps in (4, 5, 12, 40, 200):
+        study = SpectralDynamics(hidden_steps=steps)
+        assert set(hidden.shown_steps(study)) <= set(hidden.frames(study))
+        assert set(hidden.frames(study)) <= set(hidden.recorded_steps(study))
+        assert set(hidden.report_steps(study)) <= set(hidden.recorded_steps(study))
+        assert hidden.shown_steps(study)[-1] == steps
+
+
+def test_no_outlier_is_claimed_of_networks_that_are_all_noise():
+    """The largest value stays at the edge of the bulk: every claim on an outlier fails."""
+    study = SpectralDynamics(hidden_widths=(200, 800))
+    prediction = hidden.predict(study)
+    steps = hidden.recorded_steps(study)
+    edges = np.array([case.edge for case in hidden.CASES.values()])
+    scatter = np.array([0.989, 0.99, 0.991])[:, None] * np.ones(len(steps))
+    still = edges[:, None, None, None] * scatter * np.ones((1, 2, 1, 1))
+    measurement = xr.Dataset(
+        {"largest": (("activation", "width", "member", "step"), still)},
+        coords={"activation": list(hidden.CASES), "width": [200, 800], "step": steps},
+    )
+    for claim in hidden.claims(study, prediction, measurement):
+        low, high = claim.allowed
+        assert (low <= claim.measured <= high) == claim.name.startswith("before")

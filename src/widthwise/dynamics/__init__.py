@@ -15,6 +15,7 @@ from widthwise.dynamics.matrices import KernelPair as KernelPair
 from widthwise.dynamics.mean_field import Diverged as Diverged
 from widthwise.dynamics.mean_field import FieldSolution as FieldSolution
 from widthwise.dynamics.mean_field import dmft as dmft
+from widthwise.dynamics.mean_field import hidden_outliers as hidden_outliers
 from widthwise.dynamics.proportional import ProportionalTraining as ProportionalTraining
 from widthwise.dynamics.proportional import learning_rate_sweep as learning_rate_sweep
 from widthwise.dynamics.proportional import proportional_training as proportional_training

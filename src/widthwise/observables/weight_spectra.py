@@ -7,6 +7,7 @@ from jaxtyping import Float
 from scipy.sparse.linalg import svds
 
 from widthwise.numerics.statistics import Numbers
+from widthwise.numerics.threads import one_thread_per_core
 from widthwise.spectra import MarchenkoPastur
 
 _FEW = 8  # the leading singular values come from Lanczos if they are fewer than one in so many
@@ -106,7 +107,8 @@ def weight_spectra(
     right = _directions("right_directions", right_directions, (*lead, d))
     vectors = left is not None or right is not None
     flat = w.reshape(-1, n, d) / n**0.5
-    found = [_leading(matrix, count, vectors=vectors) for matrix in flat]
+    with one_thread_per_core() as pool:
+        found = list(pool.map(lambda matrix: _leading(matrix, count, vectors=vectors), flat))
     values = np.stack([part[1] for part in found]).reshape(*lead, count)
 
     def overlaps(side: int, directions: np.ndarray | None) -> np.ndarray | None:

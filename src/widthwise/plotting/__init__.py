@@ -1,5 +1,6 @@
 """Figures of record: theory as lines, measurement as points with error bars."""
 
+from widthwise.plotting.animation import animate as animate
 from widthwise.plotting.axes import heatmap as heatmap
 from widthwise.plotting.axes import legend as legend
 from widthwise.plotting.axes import log_axis as log_axis

@@ -9,7 +9,7 @@ from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
 from widthwise.spectra.outliers import find_outliers
 from widthwise.spectra.roots import root
-from widthwise.spectra.spikes import History, read_history
+from widthwise.spectra.spikes import History, Spikes, read_history
 
 
 def outlier_trajectory(
@@ -50,20 +50,32 @@ def outlier_trajectory(
 
 
 def follow(history: History, steps: Sequence[int], sigma: float, ratio: float) -> xr.Dataset:
-    """Outliers after the given numbers of updates, of a history that is checked.
+    """Outliers after the given numbers of updates, of a history that is checked."""
+    times = checked_steps(steps, len(history.phi))
+    return collected([history.until(int(t), sigma) for t in times], times, sigma, ratio)
+
+
+def checked_steps(steps: Sequence[int], updates: int) -> np.ndarray:
+    """Return numbers of updates as an array.
 
     Raises
     ------
     ValueError
         If the steps do not increase from 0 or more to at most the number of updates.
     """
-    updates = len(history.phi)
     times = np.asarray(steps)
     if times.ndim != 1 or len(times) == 0 or np.any(np.diff(times) <= 0):
         raise ValueError(f"steps are {steps}: give a list that increases")
     if times[0] < 0 or times[-1] > updates:
         raise ValueError(f"steps are {steps}: they must lie between 0 and {updates}")
-    found = [find_outliers(history.until(int(t), sigma), sigma, ratio) for t in times]
+    return times
+
+
+def collected(
+    spikes: Sequence[Spikes], times: np.ndarray, sigma: float, ratio: float
+) -> xr.Dataset:
+    """Outliers of the spikes there are at each of some times, in units of sigma, as one dataset."""
+    found = [find_outliers(at, sigma, ratio) for at in spikes]
     count = max(1, *(max(len(f.singular_values), len(f.independent)) for f in found))
 
     def padded(values: np.ndarray) -> np.ndarray:

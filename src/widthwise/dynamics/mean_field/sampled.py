@@ -22,7 +22,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import solve_triangular
 
 from widthwise.dynamics.mean_field.normal_points import normal_points, sites_each
 from widthwise.dynamics.mean_field.pointwise import Pointwise
@@ -200,16 +199,10 @@ class _March:
 
     def _forward_response(self, k: int) -> Float[np.ndarray, "rows rows"]:
         """R_phi of layer k + 1."""
-        return _response(self.phi_n[k], self.gradients[k + 1]) / self.sigma_back[k + 1]
+        field = self.gradients[k + 1]
+        return field.responses(self.phi_n[k][:, : len(field.modes)]) / self.sigma_back[k + 1]
 
     def _backward_response(self, k: int) -> Float[np.ndarray, "rows rows"]:
         """R_g of layer k + 1."""
-        return _response(self.g_e[k], self.features[k - 1]) / self.sigma[k]
-
-
-def _response(averages: Float[np.ndarray, "rows rows"], field: Whitened) -> np.ndarray:
-    """Responses to the fields that brought a mode; those to the others are counted with them."""
-    pivots, found = field.pivots, np.zeros_like(averages)
-    square = field.factor[pivots]
-    found[:, pivots] = solve_triangular(square, averages[:, : len(pivots)].T, trans=1, lower=True).T
-    return found
+        field = self.features[k - 1]
+        return field.responses(self.g_e[k][:, : len(field.modes)]) / self.sigma[k]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import solve_triangular
 
 _NEGLIGIBLE = 1e-6  # part of a field's variance that is dropped
 
@@ -82,6 +83,25 @@ class Whitened:
             more = min(max(modes, 2 * room), len(self._factor)) - room
             self._factor = np.pad(self._factor, ((0, 0), (0, more)))
             self._modes = np.pad(self._modes, ((0, more), (0, 0)))
+
+    @classmethod
+    def of(cls, kernel: Float[np.ndarray, "fields fields"]) -> "Whitened":
+        """Return fields of given averages of products, added one by one."""
+        values, vectors = np.linalg.eigh(kernel)
+        found = cls(len(kernel), len(kernel))
+        for row in vectors * np.sqrt(len(kernel) * np.maximum(values, 0.0)):
+            found.append(row[None])
+        return found
+
+    def responses(self, averages: Float[np.ndarray, "rows k"]) -> Float[np.ndarray, "rows fields"]:
+        """Responses to the fields, from averages with the noises that drive the modes.
+
+        Those to fields that brought no mode are counted with those to the fields that did.
+        """
+        found = np.zeros((len(averages), self._count))
+        square = self.factor[self._pivots]
+        found[:, self._pivots] = solve_triangular(square, averages.T, trans=1, lower=True).T
+        return found
 
 
 class Noise:

@@ -1,5 +1,6 @@
 """What the parts share: their networks, their points, and the tolerances."""
 
+import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
@@ -99,3 +100,8 @@ def claim_of(
         tolerance=tolerance,
         members=estimate.count,
     )
+
+
+def at_least(claim: Claim) -> Claim:
+    """Return the claim that a quantity is no smaller than predicted."""
+    return dataclasses.replace(claim, kind="at_least")

@@ -15,12 +15,14 @@ from widthwise.experiments import Claim, Reference, Shard, Study
 from widthwise.plotting import Picture
 from widthwise.studies.spectral_dynamics import (
     extensive_outputs,
+    hidden,
     proportional,
     sharpness,
     transfer,
 )
 
 PARTS: Mapping[str, ModuleType] = {
+    "hidden": hidden,
     "proportional": proportional,
     "sharpness": sharpness,
     "transfer": transfer,
@@ -33,6 +35,8 @@ PARTS: Mapping[str, ModuleType] = {
 class SpectralDynamics(Study):
     """When do singular values of weights leave the bulk, and does that depend on width?
 
+    Hidden weights of networks that learn features under muP, linear and tanh, are held against the
+    limit of infinite width: when an outlier leaves the bulk, and where it goes.
     Deep linear networks are trained with D inputs, width N and P samples in proportion, under muP
     and under NTK parametrization, beside their exact limit: losses, the outliers of the hidden
     matrix and where they lie, the leading mode of the tangent kernel, and the best learning rate
@@ -43,7 +47,9 @@ class SpectralDynamics(Study):
     claimed up to the fraction 2/n; a loss that fell by a factor of exp(x), x being a sum of n-like
     random rates, up to the fraction (2 + x^2) 2/n; the edge of a bulk, which fluctuates by
     N^(-2/3), up to the fraction 2 N^(-2/3); a share of singular values up to 2/N; the drift of the
-    best learning rate up to one step of its grid.
+    best learning rate up to one step of its grid. At infinite width with fixed inputs an outlier is
+    claimed up to the fraction 2 N^(-2/3), the scale at which it can be told from the bulk, and 3 %
+    at most; the number of updates until it is that far outside up to 5 %.
     """
 
     question = "When do singular values of weights leave the bulk, and does width matter?"
@@ -59,7 +65,18 @@ class SpectralDynamics(Study):
     width_ratios: Annotated[
         tuple[Annotated[float, Gt(0)], ...], MinLen(2), Doc("Widths over inputs, increasing.")
     ] = (0.5, 1.0, 2.0, 4.0)
-    richness: Annotated[float, Gt(0), Doc("Richness gamma0.")] = 6.0
+    hidden_widths: Annotated[
+        tuple[Annotated[int, Ge(16), Le(8192)], ...],
+        MinLen(2),
+        Doc("Widths of networks held against infinite width, increasing."),
+    ] = (200, 400, 800)
+    hidden_members: Annotated[
+        int, Ge(2), Doc("Such networks of the largest width; of smaller widths more.")
+    ] = 8
+    hidden_steps: Annotated[int, Ge(4), Le(200), Doc("Their updates.")] = 40
+    richness: Annotated[
+        float, Gt(0), Doc("Richness gamma0 of networks with inputs in proportion.")
+    ] = 6.0
     steps: Annotated[int, Ge(3), Le(200), Doc("Updates of the outlier parts.")] = 30
     members: Annotated[
         int, Ge(8), Doc("Networks per point; a quarter of them in the learning-rate sweep.")
@@ -73,9 +90,11 @@ class SpectralDynamics(Study):
     spike_ratio: Annotated[float, Gt(0), Le(4), Doc("Outputs over width with many outputs.")] = 0.5
 
     def check(self) -> None:
-        """Refuse width ratios that do not increase."""
-        if list(self.width_ratios) != sorted(set(self.width_ratios)):
-            raise ValueError(f"width_ratios is {self.width_ratios}: give increasing numbers")
+        """Refuse widths that do not increase."""
+        for name in ("width_ratios", "hidden_widths"):
+            given = getattr(self, name)
+            if list(given) != sorted(set(given)):
+                raise ValueError(f"{name} is {given}: give increasing numbers")
 
     def predict(self) -> xr.DataTree:
         """Theory alone, one node per part."""
@@ -115,6 +134,9 @@ class SpectralDynamics(Study):
         return cls(
             inputs=24,
             width_ratios=(1.0, 2.0),
+            hidden_widths=(32, 64),
+            hidden_steps=12,
+            hidden_members=4,
             steps=9,
             members=8,
             rates=7,
@@ -126,6 +148,8 @@ class SpectralDynamics(Study):
         """Return networks up to width 2,048 on 128 inputs."""
         return cls(
             inputs=128,
+            hidden_widths=(200, 400, 800, 1600),
+            hidden_members=16,
             width_ratios=(0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
             members=512,
             rates=41,
