@@ -1,18 +1,12 @@
 """The study spectral-dynamics: its parameters, presets and parts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Annotated
 
-import jax
-import xarray as xr
 from annotated_types import Ge, Gt, Le, MinLen
-from jaxtyping import Key
 from typing_extensions import Doc
 
-from widthwise.experiments import Claim, Reference, Shard, Study
-from widthwise.plotting import Picture
+from widthwise.experiments import Reference, Study
 from widthwise.studies.spectral_dynamics import (
     extensive_outputs,
     hidden,
@@ -20,15 +14,6 @@ from widthwise.studies.spectral_dynamics import (
     sharpness,
     transfer,
 )
-
-PARTS: Mapping[str, ModuleType] = {
-    "hidden": hidden,
-    "proportional": proportional,
-    "sharpness": sharpness,
-    "transfer": transfer,
-    "extensive_outputs": extensive_outputs,
-}
-"""Each part has predict, shards, measure, claims and pictures; the study only joins them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +45,8 @@ class SpectralDynamics(Study):
         year=2026,
         arxiv="2605.07870",
     )
+
+    parts = (hidden, proportional, sharpness, transfer, extensive_outputs)
 
     inputs: Annotated[int, Ge(8), Le(10_000), Doc("Input dimension D of finite networks.")] = 64
     width_ratios: Annotated[
@@ -95,38 +82,6 @@ class SpectralDynamics(Study):
             given = getattr(self, name)
             if list(given) != sorted(set(given)):
                 raise ValueError(f"{name} is {given}: give increasing numbers")
-
-    def predict(self) -> xr.DataTree:
-        """Theory alone, one node per part."""
-        return xr.DataTree.from_dict({name: part.predict(self) for name, part in PARTS.items()})
-
-    def shards(self) -> list[Shard]:
-        """Pieces of a few seconds each."""
-        return [shard for part in PARTS.values() for shard in part.shards(self)]
-
-    def measure(self, shard: Shard, key: Key[jax.Array, ""]) -> xr.Dataset:
-        """One piece of the measurement of its part."""
-        return PARTS[shard.part].measure(self, shard, key)
-
-    def compare(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Claim]:
-        """Join the claims of all parts."""
-        return [
-            claim
-            for name, part in PARTS.items()
-            for claim in part.claims(
-                self, prediction[name].to_dataset(), measurement[name].to_dataset()
-            )
-        ]
-
-    def figures(self, prediction: xr.DataTree, measurement: xr.DataTree) -> list[Picture]:
-        """Join the pictures of all parts."""
-        return [
-            picture
-            for name, part in PARTS.items()
-            for picture in part.pictures(
-                self, prediction[name].to_dataset(), measurement[name].to_dataset()
-            )
-        ]
 
     @classmethod
     def quick(cls) -> "SpectralDynamics":
