@@ -1,6 +1,7 @@
 """Hidden weights of networks that learn features: when and where outliers leave the bulk."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import jax
@@ -175,12 +176,10 @@ def measure(study: "SpectralDynamics", shard: Shard, key: jax.Array) -> xr.Datas
     )
 
 
-_DESCENT: dict[float, optax.GradientTransformation] = {}
-
-
+@cache
 def _descent(learning_rate: float) -> optax.GradientTransformation:
     """Return one object for each rate: a new one would be compiled anew."""
-    return _DESCENT.setdefault(learning_rate, optax.sgd(learning_rate))
+    return optax.sgd(learning_rate)
 
 
 def claims(
