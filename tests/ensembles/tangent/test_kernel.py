@@ -242,7 +242,7 @@ def test_works_inside_a_compiled_and_differentiated_program():
         ({"x1": X1.at[0, 0].set(jnp.nan)}, ValueError, "not finite"),
         ({"diagonal": True}, ValueError, "5 and 3"),
         ({"learning_rates": "sgd"}, ValueError, "no such layer"),
-        ({"learning_rates": "adam"}, ValueError, "'sgd'"),
+        ({"learning_rates": "adagrad"}, ValueError, "'sgd'"),
         ({"learning_rates": [1.0]}, ValueError, "structure"),
         ({"params": [MATRIX[0] + 0j, MATRIX[1]]}, TypeError, "complex"),
     ],

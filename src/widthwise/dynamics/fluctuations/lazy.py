@@ -28,7 +28,7 @@ def lazy(
     activations: Sequence[Activation],
     descent: Descent,
     *,
-    gains: Sequence[float] | None = None,
+    gains: Sequence[float | int] | None = None,
     sites: int | None = None,
     key: Key[Array, ""] | None = None,
 ) -> Fluctuations:

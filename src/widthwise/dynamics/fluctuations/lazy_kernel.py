@@ -77,7 +77,7 @@ def lazy_kernel(
     activations: Sequence[Activation],
     input_kernel: Float[np.ndarray, "n n"],
     *,
-    gains: Sequence[float] | None = None,
+    gains: Sequence[float | int] | None = None,
     sites: int | None = None,
     key: Key[Array, ""] | None = None,
 ) -> LazyKernel:

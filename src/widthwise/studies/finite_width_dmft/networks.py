@@ -31,7 +31,7 @@ def trained(
     key: jax.Array,
     steps: int,
     learning_rate: float,
-    richness: float | Sequence[float],
+    richness: float | int | Sequence[float | int],
     record: tuple[str, ...],
     centered: bool = False,
     x_test: np.ndarray | None = None,

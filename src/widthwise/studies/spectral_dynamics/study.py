@@ -59,7 +59,7 @@ class SpectralDynamics(Study):
     ] = (200, 400, 800)
     hidden_members: Annotated[
         int, Ge(2), Doc("Such networks of the largest width; of smaller widths more.")
-    ] = 8
+    ] = 16
     hidden_steps: Annotated[int, Ge(4), Le(200), Doc("Their updates.")] = 40
     richness: Annotated[
         float, Gt(0), Doc("Richness gamma0 of networks with inputs in proportion.")
