@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PART = "samples"
 LEARNING_RATE = 0.05
 STEPS = 20
+EVERY = 4
+"""Steps between two that are kept."""
 
 
 def predict(study: "FiniteWidthDmft") -> xr.Dataset:
@@ -61,8 +63,8 @@ def shards(study: "FiniteWidthDmft") -> list[Shard]:
 
 
 def members(study: "FiniteWidthDmft", points: int) -> int:
-    """Networks on few points are cheap: take more."""
-    return study.gram_members * max(study.points) // points
+    """Networks on few points are cheap: take more, up to ten times as many."""
+    return study.gram_members * min(10, max(study.points) // points)
 
 
 def measure(study: "FiniteWidthDmft", shard: Shard, key: jax.Array) -> xr.Dataset:
@@ -80,13 +82,14 @@ def measure(study: "FiniteWidthDmft", shard: Shard, key: jax.Array) -> xr.Datase
         learning_rate=LEARNING_RATE,
         key=own,
     )
-    output = found.output.values
+    output = found.output.values[:, ::EVERY]
+    kept_of_each = {
+        "output": output[:, :, 0],
+        "squared_error": np.sum((targets - output) ** 2, axis=2),
+        "spread": np.sum((output - output.mean(axis=0)) ** 2, axis=2),
+    }
     return xr.Dataset(
-        {
-            "output": (("member", "step"), output[:, :, 0]),
-            "squared_error": (("member", "step"), np.sum((targets - output) ** 2, axis=2)),
-            "spread": (("member", "step"), np.sum((output - output.mean(axis=0)) ** 2, axis=2)),
-        }
+        {name: (("member", "step"), v.astype(np.float32)) for name, v in kept_of_each.items()}
     )
 
 
@@ -178,10 +181,10 @@ def pictures(
         label = "1 point" if points == 1 else f"{points} points"
         spread = statistics.mean(squares)
         theory(left, steps, limit.variance, label, color=i)
-        measured(left, steps[::2], *_scaled(spread, width), label, color=i)
-        shift = statistics.mean(output - limit.output.values)
+        measured(left, steps[::EVERY], *_scaled(spread, width), label, color=i)
+        shift = statistics.mean(output - limit.output.values[::EVERY])
         theory(right, steps, limit.correction, label, color=i)
-        measured(right, steps[::2], *_scaled(shift, width), label, color=i)
+        measured(right, steps[::EVERY], *_scaled(shift, width), label, color=i)
     log_axis(left, "y")
     left.set_ylabel("width × variance, summed")
     right.set_ylabel("width × shift of the mean")
@@ -201,4 +204,4 @@ def pictures(
 
 
 def _scaled(estimate: statistics.Estimate, width: int) -> tuple[np.ndarray, np.ndarray]:
-    return width * estimate.value[::2], width * estimate.standard_error[::2]
+    return width * estimate.value, width * estimate.standard_error
