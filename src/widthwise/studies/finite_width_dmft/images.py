@@ -1,8 +1,6 @@
 """Real inputs: two classes of Fashion-MNIST, training and test images.
 
-Mean-field dynamics beside networks of many widths, on images they are trained on and on others. A
-single network errs more than the average of an ensemble, by the variance; what remains of the
-distance to infinite width is bias.
+Mean-field dynamics beside networks of many widths, on images they are trained on and on others.
 """
 
 from typing import TYPE_CHECKING
@@ -95,7 +93,7 @@ def measure(study: "FiniteWidthDmft", shard: Shard, key: jax.Array) -> xr.Datase
 def claims(
     study: "FiniteWidthDmft", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Claim]:
-    """Distance of the mean from infinite width, power of the variance, and what averaging buys."""
+    """Distance of the mean from infinite width, and power of the variance."""
     widest, narrow = max(study.image_widths), min(study.image_widths)
     test = slice(study.image_count, None)
     where = f"{study.image_count} test images of Fashion-MNIST"
@@ -105,10 +103,6 @@ def claims(
     error = float(np.sqrt(np.mean(prediction.output_standard_error.values[test] ** 2)))
     margin = statistics.mean(np.mean(kept(measurement, "output", width=widest)[:, test] * sign, 1))
     law = fits.fit_power_law(np.array(study.image_widths), *_variances(study, measurement, test))
-    values = kept(measurement, "output", width=narrow)[:, test]
-    single = np.mean((values - sign) ** 2, axis=1)
-    together = float(np.mean((values.mean(axis=0) - sign) ** 2))
-    gap = statistics.mean(single - together)
     return [
         Claim(
             name="images-margin",
@@ -126,17 +120,6 @@ def claims(
             measured=law.exponent,
             standard_error=law.exponent_error,
             tolerance=2 * study.depth / narrow,
-        ),
-        Claim(
-            name="images-ensemble",
-            statement="Squared error of single networks above that of their average output, on "
-            f"{where}, width {narrow}",
-            predicted=0.0,
-            measured=float(gap.value),
-            standard_error=float(gap.standard_error),
-            tolerance=0.0,
-            kind="at_least",
-            members=len(values),
         ),
     ]
 

@@ -33,7 +33,6 @@ def trained(
     learning_rate: float,
     richness: float | int | Sequence[float | int],
     record: tuple[str, ...],
-    centered: bool = False,
     x_test: np.ndarray | None = None,
 ) -> xr.Dataset:
     """Train members by gradient descent on half the sum of squared errors.
@@ -52,7 +51,6 @@ def trained(
         richness=richness,
         loss="sum",
         record=record,
-        centered=centered,
         test=x_test,
     )
     return history.isel(width=0, drop=True)
