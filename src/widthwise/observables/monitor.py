@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from widthwise.numerics.marchenko_pastur import MarchenkoPastur
 from widthwise.numerics.statistics import Numbers
 from widthwise.observables.weight_spectra import edge_scale, outlier_threshold, weight_spectra
-from widthwise.spectra import MarchenkoPastur
 
 
 def monitor(

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse.linalg import svds
 
+from widthwise.numerics.marchenko_pastur import MarchenkoPastur
 from widthwise.numerics.statistics import Numbers
 from widthwise.numerics.threads import one_thread_per_core
-from widthwise.spectra import MarchenkoPastur
 
 _FEW = 8  # the leading singular values come from Lanczos if they are fewer than one in so many
 

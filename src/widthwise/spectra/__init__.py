@@ -1,6 +1,6 @@
 """Spectra of weight matrices, predicted: the bulk, and what training pulls out of it."""
 
-from widthwise.spectra.bulk import MarchenkoPastur as MarchenkoPastur
+from widthwise.numerics.marchenko_pastur import MarchenkoPastur as MarchenkoPastur
 from widthwise.spectra.extensive import ExtensiveSpikes as ExtensiveSpikes
 from widthwise.spectra.independent import IndependentSpike as IndependentSpike
 from widthwise.spectra.independent import independent_spike as independent_spike

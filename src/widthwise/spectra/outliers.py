@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.numerics.brackets import root
+from widthwise.numerics.marchenko_pastur import MarchenkoPastur
 from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
-from widthwise.spectra.bulk import MarchenkoPastur
-from widthwise.spectra.roots import root
 from widthwise.spectra.spikes import Spikes, read_history, square_root
 
 _AT_EDGE = 1e-3  # closer than this to the threshold an outlier is ill-conditioned

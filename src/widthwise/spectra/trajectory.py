@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
+from widthwise.numerics.brackets import root
 from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
 from widthwise.spectra.outliers import find_outliers
-from widthwise.spectra.roots import root
 from widthwise.spectra.spikes import History, Spikes, read_history
 
 

@@ -1,6 +1,6 @@
 """Singular values of a random matrix without spikes: the Marchenko-Pastur law.
 
-Everywhere in this folder a matrix has N rows and D columns, its shape ratio is ``N / D``, and its
+A matrix has N rows and D columns, its shape ratio is ``N / D``, and its
 independent entries have variance ``sigma^2 / N``. A square matrix has the quarter circle.
 """
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.numerics.brackets import root
 from widthwise.numerics.ranges import check_positive
 from widthwise.numerics.statistics import Numbers
-from widthwise.spectra.roots import root
 
 
 @dataclass(frozen=True)
