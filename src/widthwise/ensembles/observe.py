@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array, Float
 
 from widthwise.networks import Affine
+from widthwise.networks.examples import over_examples
 
 
 def preactivations(
@@ -44,4 +45,4 @@ def preactivations(
         watched(example)
         return tuple(seen)
 
-    return jax.vmap(one)(x)
+    return over_examples(one, x)

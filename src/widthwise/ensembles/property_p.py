@@ -16,6 +16,7 @@ from widthwise.activations import Activation
 from widthwise.data import hypercube
 from widthwise.ensembles.sampling import sample
 from widthwise.networks import NTK, Dense, Elementwise, Sequential
+from widthwise.networks.examples import over_examples
 
 _CHUNK = 2**12  # inputs run side by side
 
@@ -134,7 +135,7 @@ def _violations(
     """Count the violations of one network, and tell whether its outputs are finite."""
 
     def part(inputs: Array) -> tuple[Array, Array]:
-        outputs = jax.vmap(model)(inputs)  # pyright: ignore[reportArgumentType]
+        outputs = over_examples(model, inputs)  # pyright: ignore[reportArgumentType]
         return jnp.sum(jnp.all(outputs < 0, axis=1)), jnp.all(jnp.isfinite(outputs))
 
     counts, finite = jax.lax.map(part, x.reshape(-1, min(len(x), _CHUNK), x.shape[1]))

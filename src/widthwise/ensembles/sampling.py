@@ -12,6 +12,7 @@ from jax import lax
 from jaxtyping import Array, Float, Inexact, Key, PyTree
 
 from widthwise.networks import Sequential
+from widthwise.networks.examples import over_examples
 from widthwise.numerics.draws import numbered_keys
 from widthwise.numerics.threads import cores, thread_pool
 
@@ -20,7 +21,7 @@ Observe = Callable[[eqx.Module, Array], PyTree]
 
 def outputs(model: eqx.Module, x: Float[Array, "n *shape"]) -> Float[Array, "n *outputs"]:
     """Observe the outputs of a network on a batch of inputs."""
-    return jax.vmap(model)(x)  # pyright: ignore[reportArgumentType]
+    return over_examples(model, x)  # pyright: ignore[reportArgumentType]
 
 
 def sample(
