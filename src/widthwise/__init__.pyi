@@ -30,6 +30,7 @@ from .experiments import Reference as Reference
 from .experiments import Run as Run
 from .experiments import Shard as Shard
 from .experiments import Study as Study
+from .experiments import Sweep as Sweep
 from .networks import NTK as NTK
 from .networks import Abs as Abs
 from .networks import Aggregate as Aggregate

@@ -73,7 +73,21 @@ def test_help_of_a_study_shows_its_fields(widthwise) -> None:
         assert part in out
 
 
-@pytest.mark.parametrize("command", ["run", "list", "report", "activation", "regress", "cite"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "list",
+        "report",
+        "activation",
+        "regress",
+        "cite",
+        "status",
+        "shard",
+        "combine",
+        "slurm",
+    ],
+)
 def test_every_help_has_an_example(widthwise, command: str) -> None:
     status, out, _ = widthwise(command, "--help")
     assert status == 0

@@ -1,5 +1,6 @@
 """The same numbers wherever shards are measured, and clear words when one cannot be."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -69,7 +70,11 @@ def test_a_failing_shard_is_named_and_the_rest_kept(
     with pytest.raises(ShardError, match=message):
         study.run(tmp_path)
     shards = tmp_path / f"faulty-coin-{study.identity}" / "shards"
-    assert [file.suffix for file in shards.iterdir()] == [".nc"]
+    assert sorted(file.suffix for file in shards.iterdir()) == [".failed", ".nc", ".nc"]
+    note = json.loads(next(shards.glob("*.failed")).read_text())
+    assert note["error"] == "ZeroDivisionError: the coin stands on its edge"
+    assert "in measure" in note["traceback"]
+    assert note["command"].startswith(f"widthwise shard {shards.parent} --only tosses-width=16-")
     monkeypatch.delenv("FAULT")
     healed = study.run(tmp_path)
     whole = CoinStudy(widths=(16,), members=300).run(tmp_path)

@@ -43,7 +43,7 @@ def wait_for(process: subprocess.Popen[str], out: Path, kept: int) -> None:
 
 
 def shards(out: Path) -> list[Path]:
-    return sorted((out / f"faulty-coin-{STUDY.identity}" / "shards").glob("*.nc"))
+    return sorted((out / f"faulty-coin-{STUDY.identity}" / "shards").glob("tosses*.nc"))
 
 
 def equals_a_fresh_run(resumed: Run, folder: Path) -> None:

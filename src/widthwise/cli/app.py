@@ -16,6 +16,9 @@ from widthwise.cli.output import parse
 from widthwise.cli.pages import report
 from widthwise.cli.regress import regress
 from widthwise.cli.run import run
+from widthwise.cli.shard import combine, shard
+from widthwise.cli.slurm import slurm
+from widthwise.cli.status import status
 
 _HELP = """What a neural network does as its width grows: a prediction beside a measurement.
 
@@ -38,6 +41,10 @@ def root() -> App:
     app.command(list_studies, name="list")
     app.command(run, help_flags=[], version_flags=[])
     app.command(report)
+    app.command(status)
+    app.command(shard)
+    app.command(combine)
+    app.command(slurm)
     app.command(activation)
     app.command(regress)
     app.command(cite)

@@ -18,10 +18,15 @@ _COLOURS = {"holds": "green", "fails": "bold red", "undecided": "yellow"}
 def run(*words: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
     """Predict, measure, compare: `widthwise run STUDY --help` shows the options of a study.
 
-    Example: `widthwise run no-coincidence --preset quick`
+    Example: `widthwise run no-coincidence --preset quick`. `widthwise run sweep.toml` makes all
+    runs of a sweep.
     """
     from widthwise.cli.output import parse
 
+    if words and words[0].endswith(".toml"):
+        from widthwise.cli.sweep import sweep_app
+
+        return parse(sweep_app(), list(words))
     if not words or words[0].startswith("-"):
         if not {"--help", "-h"} & set(words):
             raise ValueError("run needs the name of a study first: `widthwise list` shows them")

@@ -18,3 +18,4 @@ from widthwise.experiments.shard import Shard as Shard
 from widthwise.experiments.shard import member_keys as member_keys
 from widthwise.experiments.shard import shards_of as shards_of
 from widthwise.experiments.study import Study as Study
+from widthwise.experiments.sweep import Sweep as Sweep

@@ -78,6 +78,15 @@ def finished_run(folder: Path) -> Run | None:
         return None
 
 
+def is_finished(folder: Path) -> bool:
+    """Tell whether a folder holds a finished, sound run, without reading it."""
+    try:
+        store.verify(folder / FILE)
+    except (store.DamagedFile, OSError):
+        return False
+    return True
+
+
 def discard(folder: Path) -> None:
     """Remove what a run has left, so that everything is measured anew."""
     (folder / FILE).unlink(missing_ok=True)

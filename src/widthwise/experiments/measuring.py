@@ -1,20 +1,16 @@
-"""Measuring the shards of a study: only the missing ones, anywhere, each into a file of its own."""
+"""Computing the pieces of runs: only the missing ones, anywhere, each into a file of its own."""
 
 import contextlib
 import logging
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import Any
-
-import jax
-import numpy as np
-import xarray as xr
-from threadpoolctl import threadpool_limits
+from typing import NamedTuple
 
 from widthwise.experiments import store
-from widthwise.experiments.combine import Measured
 from widthwise.experiments.executors import (
     Executor,
     Handle,
@@ -24,9 +20,8 @@ from widthwise.experiments.executors import (
     ShardError,
 )
 from widthwise.experiments.interruption import interruptible
+from widthwise.experiments.piece import Piece, alive, compute, read_note
 from widthwise.experiments.progress import progress_bar
-from widthwise.experiments.shard import Shard
-from widthwise.experiments.study import Study
 
 _log = logging.getLogger("widthwise")
 _RESUME = "finished shards are kept, the same command resumes"
@@ -34,109 +29,151 @@ _DIED = (
     "a worker process died (out of memory, killed, or started from a script without "
     '`if __name__ == "__main__":`)'
 )
+_ATTEMPTS = 2  # of a piece whose worker dies: it may have died of another one's memory
 
 
-def predict(study: Study) -> xr.DataTree:
-    """Return the study's prediction, in double precision wherever it is computed."""
-    with jax.enable_x64(True):
-        return study.predict()
+class Failure(NamedTuple):
+    """A piece that could not be computed, and why."""
+
+    piece: Piece
+    error: str
 
 
-def measure_shard(study: Study, shard: Shard, path: Path) -> None:
-    """Measure one shard and write its file: the work that executors are given.
-
-    Linear algebra runs on one thread: with another number of threads LAPACK gives other last
-    digits, and the numbers of a run must not depend on where its shards are measured.
-    """
-    wall, cpu = time.perf_counter(), time.process_time()
-    with jax.enable_x64(True), threadpool_limits(1, user_api="blas"):
-        measured = study.measure(shard, jax.random.key(study.seed, impl="threefry2x32"))
-        measured = measured.map(_computed, keep_attrs=True)
-    seconds = {
-        "wall_seconds": time.perf_counter() - wall,
-        "cpu_seconds": time.process_time() - cpu,
-    }
-    store.write_dataset(measured.assign_attrs(seconds), path)
+def sound(piece: Piece) -> bool:
+    """Tell whether a piece is there and sound; say it if it is damaged."""
+    try:
+        return piece.verify()
+    except store.DamagedFile as error:
+        _log.warning("%s: measured again", error)
+        return False
 
 
-def measure_missing(
-    study: Study,
-    folder: Path,
+def compute_missing(
+    pieces: Sequence[Piece],
     *,
+    title: str,
     workers: int = 1,
     executor: Executor | None = None,
     progress: bool | None = None,
-) -> tuple[xr.DataTree, list[Measured]]:
-    """Return the prediction and all shards, measured where ``folder`` has no sound file of them.
+    time_limit: float | None = None,
+    keep_going: bool = False,
+) -> list[Failure]:
+    """Compute the pieces that have no sound file.
 
-    The prediction is one more piece of work for the executor, and the first it gets.
+    Parameters
+    ----------
+    pieces
+        Of one run or of many; the results lie in their files.
+    title
+        What the progress bar says.
+    workers, executor, progress
+        See ``Study.run``.
+    time_limit
+        Seconds for one piece; a worker that takes longer is ended, so there is always a worker.
+    keep_going
+        Go on after a failure, and return them all.
 
     Raises
     ------
     ShardError
-        At the first shard that fails, naming it.
+        At the first failure, naming the shard, unless ``keep_going``.
     Interrupted
         When the user stops the run.
     """
-    shards = study.shards()
-    paths = {shard.stem: folder / f"{shard.stem}.nc" for shard in shards}
-    if len(paths) < len(shards):
-        raise ValueError(f"{study.name}: two shards are the same piece of the measurement")
-    sound = {
-        stem: piece for stem, path in paths.items() if (piece := _read_sound(path)) is not None
-    }
-    missing = [shard for shard in shards if shard.stem not in sound]
-    if sound:
-        _log.info("%d of %d shards are kept from before", len(sound), len(shards))
-    workers = min(workers, 1 + len(missing))
+    missing = [piece for piece in pieces if not sound(piece)]
+    kept, total = _counts(pieces, missing)
+    if kept:
+        _log.info("%d of %d shards are kept from before", kept, total)
+    for piece in missing:
+        piece.failed.unlink(missing_ok=True)
+    workers = min(workers, len(missing))
+    own = executor is None and (time_limit is not None or workers > 1)
+    failures: list[Failure] = []
+    deaths: Counter[Path] = Counter()
     try:
         with (
-            _executor(executor, workers) as place,
-            interruptible(at_once=isinstance(place, Serial)) as check,
-            progress_bar(study.name, len(shards), done=len(sound), show=progress) as advance,
+            interruptible(at_once=executor is None and not own) as check,
+            progress_bar(title, total, done=kept, show=progress) as advance,
         ):
-            prediction = place.submit(predict, study)
-            handles = [
-                (shard, place.submit(measure_shard, study, shard, paths[shard.stem]))
-                for shard in missing
-            ]
-            predicted = xr.DataTree()
-            for shard, result in _collect([(None, prediction), *handles], check):
-                if shard is None:
-                    predicted = result
-                else:
-                    sound[shard.stem] = store.read_dataset(paths[shard.stem])
-                    advance()
-    except BrokenExecutor as error:
-        raise ShardError(f"{_DIED}: {_RESUME}") from error
+            while missing:
+                # What a worker died of is tried again on its own, so that the culprit is known.
+                suspects = [piece for piece in missing if deaths[piece.path]]
+                batch = suspects or list(missing)
+                found: list[Failure] = []
+                try:
+                    with _place(executor, own, 1 if suspects else workers) as place:
+                        for piece, error in _collect(place, batch, time_limit, check):
+                            if error is not None:
+                                _stop(piece, error, keep_going)
+                                found.append(Failure(piece, f"{type(error).__name__}: {error}"))
+                            missing.remove(piece)
+                            if piece.shard is not None:
+                                advance()
+                except BrokenExecutor as error:
+                    if not own:
+                        raise ShardError(f"{_DIED}: {_RESUME}") from error
+                    lost = _lost(batch, deaths)
+                    if lost and not keep_going:
+                        raise ShardError(
+                            f"{lost[0].piece.label} failed: {lost[0].error}; {_RESUME}"
+                        ) from error
+                    found += lost
+                    for piece, _ in lost:
+                        missing.remove(piece)
+                failures += found
     except KeyboardInterrupt:
-        kept = sum(path.exists() for path in paths.values())
+        absent = [piece for piece in pieces if not piece.path.exists()]
+        folders = [str(piece.folder) for piece in pieces]
+        kept, total = _counts(pieces, absent)
         raise Interrupted(
-            f"interrupted with {kept} of {len(shards)} shards in {folder}: {_RESUME}"
+            f"interrupted with {kept} of {total} shards in {os.path.commonpath(folders)}: {_RESUME}"
         ) from None
-    return predicted, [(shard, sound[shard.stem]) for shard in shards]
+    return failures
 
 
-def _computed(variable: xr.DataArray) -> xr.DataArray:
-    """Wait for JAX, which computes while Python goes on."""
-    return variable.copy(data=np.asarray(variable.data))
+def _stop(piece: Piece, error: Exception, keep_going: bool) -> None:
+    """Raise for a failure, unless it is to be passed over."""
+    if keep_going:
+        return
+    if piece.shard is None:
+        raise error
+    raise ShardError(
+        f"{piece.label} failed with {type(error).__name__}: {error}; {_RESUME}"
+    ) from error
 
 
-def _read_sound(path: Path) -> xr.Dataset | None:
-    if not path.exists():
-        return None
-    try:
-        return store.read_dataset(path)
-    except store.DamagedFile as error:
-        _log.warning("%s: measured again", error)
-        return None
+def _counts(pieces: Sequence[Piece], missing: Sequence[Piece]) -> tuple[int, int]:
+    """Count the shards that are there, and all of them; predictions are not shards."""
+    total = sum(piece.shard is not None for piece in pieces)
+    return total - sum(piece.shard is not None for piece in missing), total
+
+
+def _lost(batch: Sequence[Piece], deaths: Counter[Path]) -> list[Failure]:
+    """Tell which pieces are given up after a worker died: too slow, or it died of them twice."""
+    given_up, begun = [], False
+    for piece in batch:
+        if (note := read_note(piece.failed)) is not None:
+            given_up.append(Failure(piece, note["error"]))
+            continue
+        running = read_note(piece.running)
+        if running is None or alive(running["host"], running["pid"]) is not False:
+            continue
+        begun = True
+        piece.running.unlink(missing_ok=True)
+        deaths[piece.path] += 1
+        if deaths[piece.path] >= _ATTEMPTS:
+            piece.fail(_DIED)
+            given_up.append(Failure(piece, _DIED))
+    if not begun and not given_up:
+        raise ShardError(f"{_DIED}: {_RESUME}")
+    return given_up
 
 
 @contextlib.contextmanager
-def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
+def _place(given: Executor | None, own: bool, workers: int) -> Iterator[Executor]:
     if given is not None:
         yield given
-    elif workers > 1:
+    elif own:
         with ProcessPool(workers) as pool:
             yield pool
     else:
@@ -144,25 +181,27 @@ def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
 
 
 def _collect(
-    handles: Sequence[tuple[Shard | None, Handle]], check: Callable[[], None]
-) -> Iterator[tuple[Shard | None, Any]]:
-    """Yield shards (None for the prediction) with their results; the first failure stops all."""
-    waiting = list(handles)
+    place: Executor,
+    pieces: Sequence[Piece],
+    time_limit: float | None,
+    check: Callable[[], None],
+) -> Iterator[tuple[Piece, Exception | None]]:
+    """Yield the pieces as they are finished, with what went wrong if anything did."""
+    waiting: list[tuple[Piece, Handle]] = [
+        (piece, place.submit(compute, piece, time_limit)) for piece in pieces
+    ]
     while waiting:
         check()
         ready = [pair for pair in waiting if pair[1].done()]
         if not ready:
             time.sleep(0.02)
-        for shard, handle in ready:
+        for pair in ready:
+            error = None
             try:
-                result = handle.result()
-            except BrokenExecutor as error:
-                raise ShardError(f"{_DIED}: {_RESUME}") from error
-            except Exception as error:
-                if shard is None:
-                    raise
-                raise ShardError(
-                    f"shard {shard.label} failed with {type(error).__name__}: {error}; {_RESUME}"
-                ) from error
-            waiting.remove((shard, handle))
-            yield shard, result
+                pair[1].result()
+            except BrokenExecutor:
+                raise
+            except Exception as raised:
+                error = raised
+            waiting.remove(pair)
+            yield pair[0], error

@@ -6,6 +6,7 @@ content, so every netCDF reader opens a sealed file; only this module looks at t
 
 import hashlib
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,7 +97,8 @@ def write_sealed(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Unique on every machine that shares the folder.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         write(temporary)
         with temporary.open("rb") as file:

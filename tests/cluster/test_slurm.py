@@ -1,0 +1,180 @@
+"""A sweep on a real SLURM with two virtual nodes, one of which dies: the numbers of one process.
+
+Needs root on Debian or a machine with slurmctld and slurmd; everything listens on the loopback
+interface only, without authentication.
+"""
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+HERE = Path(__file__).parent
+EXAMPLES = str(HERE.parent / "experiments")
+sys.path.insert(0, EXAMPLES)
+
+from coin_study import CoinStudy  # noqa: E402  (it stands beside the tests of the machinery)
+
+from widthwise.experiments import Run  # noqa: E402
+
+pytestmark = pytest.mark.slow
+PACKAGES = ("slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins")
+SWEEP = """study = "coin_study:CoinStudy"
+[parameters]
+widths = [16]
+members = 5000
+[sweep]
+bias = [0.3, 0.5]
+"""
+CONF = """ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort=16817
+SlurmUser=root
+AuthType=auth/none
+CredType=cred/none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+SlurmdParameters=config_overrides
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool_%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd_%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd_%n.log
+SlurmdTimeout=10
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerParameters=batch_sched_delay=0
+ReturnToService=2
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port=16821 CPUs=1
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port=16822 CPUs=1
+PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+class Cluster:
+    """A controller and two nodes in processes of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = os.environ | {
+            "SLURM_CONF": str(folder / "slurm.conf"),
+            "PYTHONPATH": os.pathsep.join([EXAMPLES, os.environ.get("PYTHONPATH", "")]),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        }
+        (folder / "state").mkdir()
+        for node in ("n1", "n2"):
+            (folder / f"spool_{node}").mkdir()
+        conf = CONF.format(host=platform.node().split(".")[0], folder=folder)
+        (folder / "slurm.conf").write_text(conf)
+        self._start("slurmctld", "-D", "-i")
+        self.nodes = {node: self._start("slurmd", "-D", "-N", node) for node in ("n1", "n2")}
+
+    def _start(self, *words: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            words,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __call__(self, *words: str) -> str:
+        done = subprocess.run(
+            words, env=self.environment, capture_output=True, text=True, check=False
+        )
+        return done.stdout + done.stderr
+
+    def kill_node(self, node: str) -> None:
+        """Kill a node with all that runs on it, as a lost machine would."""
+        children = _descendants(self.nodes[node].pid)
+        for process in [self.nodes[node].pid, *children]:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def _descendants(process: int) -> list[int]:
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
+    parent = {int(pid): int(of) for pid, of in map(str.split, listed.stdout.splitlines())}
+    found = [process]
+    for each in found:
+        found += [pid for pid, of in parent.items() if of == each]
+    return found[1:]
+
+
+def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(f"{what}: not within {seconds} s")
+        time.sleep(0.5)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    if shutil.which("slurmctld") is None or shutil.which("slurmd") is None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            pytest.skip(f"needs {', '.join(PACKAGES)}, or root on Debian to install them")
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
+        subprocess.run(["apt-get", "install", "-y", "-qq", *PACKAGES], env=environment, check=True)
+    if os.geteuid() != 0:
+        pytest.skip("the controller is started as root")
+    folder = tmp_path / "slurm"
+    folder.mkdir()
+    started = Cluster(folder)
+    try:
+        wait_until(lambda: "idle" in started("sinfo", "-h", "-o", "%T"), 60, "no node came up")
+        yield started
+    finally:
+        subprocess.run(["pkill", "-9", "-f", "slurmctld -D -i"], check=False)
+        for node in started.nodes:
+            started.kill_node(node)
+
+
+def test_an_array_survives_the_loss_of_a_node(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.toml").write_text(SWEEP)
+    widthwise = (sys.executable, "-m", "widthwise.cli")
+    told = cluster(*widthwise, "slurm", "sweep.toml", "--tasks", "20")
+    assert "20 jobs for 102 pieces" in told
+    job = cluster("sbatch", "--parsable", "sweep.sbatch").strip()
+    assert job.isdigit(), job
+
+    def shards() -> int:
+        return len(list(Path("runs").glob("*/shards/*.nc")))
+
+    wait_until(lambda: shards() >= 10, 300, "the first shards")
+    requeued = cluster("squeue", "-h", "-t", "R", "-o", "%A", "-w", "n1").split()
+    cluster.kill_node("n2")
+    for running in requeued[:1]:
+        cluster("scontrol", "requeue", running)
+    assert shards() < 102
+    wait_until(lambda: not cluster("squeue", "-h").strip(), 900, "the end of the array")
+    assert shards() == 102, cluster(*widthwise, "status", "runs")
+    logs = "".join(log.read_text() for log in Path().glob("sweep-*.log"))
+    told = cluster(*widthwise, "combine", "sweep.toml")
+    assert "2 of 2" not in told, told
+    for bias in (0.3, 0.5):
+        study = CoinStudy(widths=(16,), members=5000, bias=bias)
+        (path,) = Path("runs").glob(f"coin-study-{study.identity}/run.nc")
+        serial = study.run(tmp_path / "serial")
+        joined = Run.load(path)
+        xr.testing.assert_identical(
+            joined.measurement["tosses"].to_dataset(), serial.measurement["tosses"].to_dataset()
+        )
+        assert joined.claims == serial.claims
+    assert "pieces are there (102 in all)" in logs
