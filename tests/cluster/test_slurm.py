@@ -76,7 +76,7 @@ class Cluster:
             (folder / f"spool_{node}").mkdir()
         conf = CONF.format(host=platform.node().split(".")[0], folder=folder)
         (folder / "slurm.conf").write_text(conf)
-        self._start("slurmctld", "-D", "-i")
+        self.controller = self._start("slurmctld", "-D", "-i")
         self.nodes = {node: self._start("slurmd", "-D", "-N", node) for node in ("n1", "n2")}
 
     def _start(self, *words: str) -> subprocess.Popen:
@@ -102,6 +102,13 @@ class Cluster:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+    def stop(self) -> None:
+        for node, process in self.nodes.items():
+            self.kill_node(node)
+            process.wait()
+        self.controller.kill()
+        self.controller.wait()
 
 
 def _descendants(process: int) -> list[int]:
@@ -138,9 +145,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         wait_until(lambda: "idle" in started("sinfo", "-h", "-o", "%T"), 60, "no node came up")
         yield started
     finally:
-        subprocess.run(["pkill", "-9", "-f", "slurmctld -D -i"], check=False)
-        for node in started.nodes:
-            started.kill_node(node)
+        started.stop()
 
 
 def test_an_array_survives_the_loss_of_a_node(
