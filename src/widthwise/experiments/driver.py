@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
-import xarray as xr
 
+from widthwise.experiments import store
 from widthwise.experiments.claim import judge
 from widthwise.experiments.combine import combine, count_not_finite
 from widthwise.experiments.executors import Executor, ShardError
@@ -133,14 +133,17 @@ def finish(
     """
     study, folder = pieces[0].study, pieces[0].folder.parent
     try:
-        prediction = pieces[0].read()
-        measured = [(piece.shard, piece.read()) for piece in pieces if piece.shard is not None]
+        prediction = store.read_tree(pieces[0].path)
+        measured = [
+            (piece.shard, store.read_dataset(piece.path))
+            for piece in pieces
+            if piece.shard is not None
+        ]
     except FileNotFoundError:
         finished = finished_run(folder)  # by another driver, which cleared its shards
         if finished is None:
             raise
         return finished
-    assert isinstance(prediction, xr.DataTree)
     cpu = time.process_time()
     with jax.enable_x64(True):
         measurement = combine(measured)

@@ -21,8 +21,6 @@ from widthwise.experiments import store
 from widthwise.experiments.shard import Shard
 from widthwise.experiments.study import Study
 
-Result = xr.DataTree | xr.Dataset
-
 
 @dataclass(frozen=True)
 class Piece:
@@ -87,16 +85,6 @@ class Piece:
             return False
         store.verify(self.path)
         return True
-
-    def read(self) -> Result:
-        """Return what was computed.
-
-        Raises
-        ------
-        DamagedFile
-            If the file is not exactly as it was written.
-        """
-        return store.read_dataset(self.path) if self.shard else store.read_tree(self.path)
 
     def compute(self) -> None:
         """Compute the piece and write its file.

@@ -2,6 +2,8 @@
 
 The seal is a line of text after the last byte of the netCDF content. HDF5 records the length of its
 content, so every netCDF reader opens a sealed file; only this module looks at the seal.
+
+The content is made in memory, since HDF5 takes the process down when a disk is full.
 """
 
 import hashlib
@@ -22,7 +24,8 @@ class DamagedFile(ValueError):
 
 def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     """Write a dataset: the file appears whole or not at all."""
-    write_sealed(path, lambda name: dataset.to_netcdf(name, engine="h5netcdf"))
+    content = dataset.to_netcdf(engine="h5netcdf")
+    write_sealed(path, lambda name: name.write_bytes(content))
 
 
 def read_dataset(path: Path) -> xr.Dataset:
@@ -47,7 +50,8 @@ def write_tree(tree: xr.DataTree, path: Path) -> None:
         }
         for node in tree.subtree
     }
-    write_sealed(path, lambda name: tree.to_netcdf(name, engine="h5netcdf", encoding=encoding))
+    content = tree.to_netcdf(engine="h5netcdf", encoding=encoding)
+    write_sealed(path, lambda name: name.write_bytes(content))
 
 
 def read_tree(path: Path) -> xr.DataTree:
