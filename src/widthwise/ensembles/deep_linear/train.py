@@ -23,7 +23,7 @@ from widthwise.networks.linear_regression import checked_task, loss_factor
 from widthwise.numerics.memory import refuse_beyond_memory
 from widthwise.numerics.roots import covariance_root
 
-_BATCH = 32  # networks at a time: their weights stay in a core's cache
+_BATCH = 32  # networks at a time: their weights stay in a core's cache, one program serves all
 
 
 def train_deep_linear(
@@ -219,13 +219,12 @@ def _in_batches(
     rates: np.ndarray,
     dtype: type,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Train all networks at all rates, batches of one size at a time; networks stand last."""
+    """Train all networks at all rates in batches of one size, the last filled up with copies."""
     count = last.shape[-1]
     total = count * len(rates)
-    size = min(_BATCH, total)
     found = []
-    for start in range(0, total, size):
-        index = np.minimum(np.arange(start, start + size), total - 1)
+    for start in range(0, total, _BATCH):
+        index = np.minimum(np.arange(start, start + _BATCH), total - 1)
         member = index % count
         batch = Networks(
             jnp.asarray(layers[..., member], dtype), jnp.asarray(last[..., member], dtype)

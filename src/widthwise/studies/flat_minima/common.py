@@ -50,7 +50,7 @@ class Data(NamedTuple):
 
 @lru_cache(maxsize=8)
 def data(seed: int, samples: int, features: int, noise: float = 1.0) -> Data:
-    """Draw inputs, weights and noise, all standard normal; divide targets by the solution's norm."""
+    """Draw inputs, weights and noise, standard normal; divide targets by the solution's norm."""
     generator = np.random.default_rng(seed)
     x = generator.standard_normal((samples, features))
     truth = generator.standard_normal(features)

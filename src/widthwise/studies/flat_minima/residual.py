@@ -77,9 +77,11 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
     slow = train_deep_linear(start, steps=common.records(20_000), pace=0.1, **task)
     kept = {name: value for name, value in common.ends(found).items() if name != "gauss_newton"}
     kept["gauss_newton"] = common.ends(slow)["gauss_newton"]
-    return xr.Dataset(kept, coords={"rate": ("learning_rate", list(GRID))}).swap_dims(
-        learning_rate="rate"
-    ).isel(scale=0)
+    return (
+        xr.Dataset(kept, coords={"rate": ("learning_rate", list(GRID))})
+        .swap_dims(learning_rate="rate")
+        .isel(scale=0)
+    )
 
 
 def critical(measurement: xr.Dataset) -> xr.DataArray:
@@ -97,16 +99,14 @@ def slopes(values: np.ndarray, depths: tuple[int, ...]) -> np.ndarray:
     return np.polyfit(np.log(depths), values, 1)[0]
 
 
-def claims(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Claim]:
+def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
     """The constant does not grow with depth, and the threshold falls as 1 / depth."""
     depths = study.residual_depths
     ratio = measurement.gauss_newton / prediction.lower
     growth = slopes(np.log(ratio.transpose("depth", "member").values), depths)
-    threshold = critical(measurement).values + np.log(prediction.published_learning_rate.values)[
-        :, None
-    ]
+    threshold = (
+        critical(measurement).values + np.log(prediction.published_learning_rate.values)[:, None]
+    )
     fall = slopes(threshold, depths)
     learned = (measurement.distance <= NEAR) & (measurement.diverged == 0)
     beyond = learned & (measurement.rate > prediction.lower / prediction.minimum)
@@ -142,9 +142,7 @@ def claims(
     ]
 
 
-def pictures(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Picture]:
+def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Picture]:
     """Distance against the learning rate at each depth, and the constant."""
     figure, (left, right) = new_figure(2, titles=("distance after training", "how flat it ends"))
     for i, depth in enumerate(study.residual_depths):

@@ -57,14 +57,17 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
         key, study.features, depth=depth, scales=list(study.scales), members=shard.members
     )
     found = train_deep_linear(
-        start, solved.covariance, solved.target, steps=common.records(STEPS), pace=PACE, loss=common.LOSS
+        start,
+        solved.covariance,
+        solved.target,
+        steps=common.records(STEPS),
+        pace=PACE,
+        loss=common.LOSS,
     )
     return xr.Dataset(common.ends(found), coords={"scale": list(study.scales)})
 
 
-def claims(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Claim]:
+def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
     """At the smallest scale the sharpness is the balanced one."""
     scale, found = min(study.scales), []
     for depth in study.depths:
@@ -82,9 +85,7 @@ def claims(
     return found
 
 
-def pictures(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Picture]:
+def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Picture]:
     """Sharpness against depth, and against the scale."""
     figure, (left, right) = new_figure(2, titles=("against depth", "against initial scale"))
     depths = np.array(study.depths)

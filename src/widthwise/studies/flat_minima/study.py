@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from typing_extensions import Doc
 
 from widthwise.experiments import Reference, Study
@@ -28,8 +28,8 @@ class FlatMinima(Study):
     Deep linear networks on a regression with one output have minima of any sharpness (largest
     eigenvalue of the Hessian) from a least one on, which grows linearly with depth and does not
     depend on width. Gradient descent can only stay where the sharpness is at most 2 / learning
-    rate. The study predicts the least sharpness, where small weights are trained to, and the largest
-    learning rate, all in closed form, and trains networks beside them: from small weights at any
+    rate. The study predicts the least sharpness, that where small weights end, and the largest
+    learning rate, all in closed form. Beside them it trains networks: from small weights at any
     depth; over depth, initial scale and learning rate, up to the edge of stability and beyond; from
     near the identity; with fewer samples than features; and with a nonlinearity.
 
@@ -85,8 +85,16 @@ class FlatMinima(Study):
     gap_scales: Annotated[
         tuple[Size, ...], MinLen(2), Doc("Initial scales with fewer samples than features.")
     ] = (0.1, 0.15, 0.2, 0.25, 0.3)
+    few_samples: Annotated[int, Ge(1), Doc("Samples of that regression.")] = 15
+    many_features: Annotated[int, Ge(2), Le(200), Doc("Its features.")] = 20
+    gap_depth: Annotated[Depth, Doc("Depth of its networks.")] = 5
     gap_steps: Annotated[int, Ge(10), Doc("Steps of those networks.")] = 10_000
-    gelu_depth: Annotated[Depth, Doc("Depth of the nonlinear networks.")] = 5
+    gelu_gains: Annotated[
+        tuple[Size, ...],
+        MaxLen(4),
+        Doc("Standard deviations of nonlinear networks' weights, times the root of the width."),
+    ] = (1.0, 1.6)
+    gelu_depth: Annotated[Depth, Doc("Depth of the nonlinear networks.")] = 4
     gelu_steps: Annotated[int, Ge(10), Doc("Steps of the nonlinear networks.")] = 4000
 
     def check(self) -> None:
@@ -94,6 +102,11 @@ class FlatMinima(Study):
         if self.samples <= self.features:
             raise ValueError(
                 f"samples={self.samples}, features={self.features}: give more samples than features"
+            )
+        if self.few_samples >= self.many_features:
+            raise ValueError(
+                f"few_samples={self.few_samples}, many_features={self.many_features}: give fewer "
+                "samples than features"
             )
         for name in ("depths", "diagram_depths", "residual_depths", "scales", "sizes", "rates"):
             given = getattr(self, name)
@@ -107,19 +120,21 @@ class FlatMinima(Study):
         """Return a preset of a few seconds."""
         return cls(
             members=3,
-            depths=(2, 4),
+            depths=(3,),
             scales=(0.02, 0.1),
             diagram_depths=(3,),
             sizes=(0.01, 0.5),
             rates=(0.2, 1.05),
-            threshold_steps=1000,
-            residual_depths=(3, 6),
-            residual_steps=500,
+            threshold_steps=500,
+            residual_depths=(2, 4),
+            residual_steps=300,
             trajectory_depth=3,
-            gap_scales=(0.1, 0.2),
-            gap_steps=2000,
-            gelu_depth=2,
-            gelu_steps=200,
+            gap_scales=(0.1, 0.3),
+            few_samples=3,
+            many_features=5,
+            gap_depth=3,
+            gap_steps=1000,
+            gelu_gains=(),
         )
 
     @classmethod

@@ -90,10 +90,9 @@ def critical(measurement: xr.Dataset) -> xr.DataArray:
     return half.rate.where(half).max("rate") + STEP / 2
 
 
-def claims(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Claim]:
-    """The critical rate is the ceiling, and does not depend on the scale."""
+def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
+    """No network learns above the ceiling; the critical rate does not depend on the scale."""
+    del prediction
     found = []
     rates = critical(measurement)
     for depth in study.diagram_depths:
@@ -124,15 +123,14 @@ def claims(
     return found
 
 
-def pictures(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Picture]:
+def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Picture]:
     """Distance from the solution against the learning rate, at each depth."""
     figure, (ax,) = new_figure(1)
     for i, depth in enumerate(study.diagram_depths):
         middle = measurement.distance.sel(depth=depth).isel(size=0).median("member")
         measured(ax, GRID, np.maximum(middle.values, 1e-16), None, f"depth {depth}", color=i)
     reference_line(ax, x=1.0, label="2 / least sharpness")
+    reference_line(ax, x=float(prediction.published[0]), label="published threshold")
     log_axis(ax, "y")
     ax.set_xlabel("learning rate / (2 / least sharpness)")
     ax.set_ylabel("squared distance from the solution")

@@ -7,13 +7,16 @@ ends flatter, by an amount linear in the learning rate, because it moves what th
 from typing import TYPE_CHECKING
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Array
 
 from widthwise.dynamics import linear
 from widthwise.ensembles import deep_linear_weights, train_deep_linear
 from widthwise.experiments import Claim, Shard, shards_of
 from widthwise.numerics import fits, statistics
+from widthwise.observables import sharpness
 from widthwise.plotting import (
     Picture,
     legend,
@@ -48,7 +51,7 @@ def start(study: "FlatMinima", key: jax.Array, members: tuple[int, int]) -> tupl
 
 def predict(study: "FlatMinima") -> xr.Dataset:
     """Where gradient flow from each network ends."""
-    solved, theory = common.regression(study), common.minima(common.regression(study), 1)
+    solved = common.regression(study)
     weights = start(study, jax.random.key(study.seed, impl="threefry2x32"), (0, count(study)))
     ends = []
     for i in range(count(study)):
@@ -107,6 +110,7 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
     return xr.Dataset(
         {
             **kept,
+            "lanczos": ("member", _by_products(study, last, finite)),
             "drift": ("member", drift),
             "way": ("step", way.sharpness.values),
             "way_distance": ("step", way.distance.values),
@@ -115,19 +119,44 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
     )
 
 
+def _by_products(
+    study: "FlatMinima", weights: tuple[np.ndarray, ...], finite: np.ndarray
+) -> np.ndarray:
+    """Sharpness on the samples themselves, by Lanczos' method on derivatives of the loss."""
+    data = common.data(study.seed, study.samples, study.features)
+
+    def loss(layers: list[Array], x: Array, y: Array) -> Array:
+        features = x.T
+        for w in layers:
+            features = w @ features
+        return jnp.mean((features[0] - y) ** 2)
+
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+    own = [[jnp.asarray(w[i]) for w in weights] for i in np.flatnonzero(finite)]
+    found = np.full(len(finite), np.nan)
+    found[finite] = [float(sharpness(loss, one, x, y, tolerance=1e-6)) for one in own]
+    return found
+
+
 def range_of(steps: int) -> np.ndarray:
     """Return every fifth step."""
     return np.arange(5, steps + 1, 5)
 
 
-def claims(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Claim]:
+def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
     """Gradient flow predicts the end up to the learning rate, which flattens it linearly."""
     ends = measurement.gauss_newton.sel(rate=list(RATES)).transpose("rate", "member").values
     lost = 1 - ends / prediction.flow.values[None]
     law = fits.fit_power_law(RATES, *_estimates(lost))
+    products = measurement.lanczos.sel(rate=list(RATES)).transpose("rate", "member").values
     return [
+        common.mean_claim(
+            "hessian",
+            "Sharpness at the end by automatic differentiation over that in closed form",
+            1.0,
+            (products / ends).ravel(),
+            common.ROUNDING,
+        ),
         common.mean_claim(
             "flow",
             "Sharpness at the end of gradient descent over that of gradient flow from the same "
@@ -148,7 +177,7 @@ def claims(
 
 
 def _estimates(lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over members, with errors relative to the common part: members differ alike at all rates."""
+    """Means over members, with the errors that are not common to all rates."""
     shared = np.mean(lost, axis=1)
     relative = lost / shared[:, None]
     scatter = relative - np.mean(relative, axis=0)[None]
@@ -156,9 +185,7 @@ def _estimates(lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return shared, np.maximum(error, 1e-6) * np.abs(shared)
 
 
-def pictures(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Picture]:
+def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Picture]:
     """Sharpness along training, and the flattening."""
     names = [f"learning rate {rate:g} of the largest" for rate in SHOWN]
     figure, (left, middle, right) = new_figure(3, titles=(*names, "taken by the learning rate"))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from widthwise.studies.flat_minima.study import FlatMinima
 
 PART = "underdetermined"
-SAMPLES, FEATURES, DEPTH = 15, 20, 5
 SMALL = 0.01
 """Scale of the weights that are small."""
 LEARNING_RATE = 0.004
@@ -30,66 +29,63 @@ FITTED = 1e-8
 
 def predict(study: "FlatMinima") -> xr.Dataset:
     """The sharpness of the balanced network at the solution of least norm."""
-    found = common.minima(_data(study).solved, DEPTH)
+    found = common.minima(_data(study).solved, study.gap_depth)
     return xr.Dataset({"balanced": found.balanced, "lower": found.lower})
 
 
 def shards(study: "FlatMinima") -> list[Shard]:
-    """Small weights, and the range of scales."""
-    count = study.members
-    return [
-        shard
-        for start in ("small", "range")
-        for shard in shards_of(PART, {"start": start}, members=count, batch=count)
-    ]
+    """One shard."""
+    return shards_of(PART, {}, members=study.members, batch=study.members)
 
 
 def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
-    """Sharpness at the end, and the gap between loss on all inputs and on the training data."""
-    data, small = _data(study), shard.settings["start"] == "small"
-    # as many scales for small weights, all but equal: both shards fill one grid
-    scales = [SMALL] * len(study.gap_scales) if small else list(study.gap_scales)
-    start = common.started(key, FEATURES, depth=DEPTH, scales=scales[:1] if small else scales,
-                           members=shard.members)  # fmt: skip
-    settings = {"pace": 0.1} if small else {"learning_rates": [LEARNING_RATE]}
+    """Sharpness at the end, and the gap between loss on all inputs and on the training data.
+
+    Small weights are trained at rates that follow the curvature, a range of scales at one rate.
+    """
+    data, scales = _data(study), list(study.gap_scales)
+    drawn = common.started(
+        key,
+        study.many_features,
+        depth=study.gap_depth,
+        scales=[SMALL, *scales],
+        members=shard.members,
+    )
+    task = {
+        "covariance": data.solved.covariance,
+        "target": data.solved.target,
+        "loss": common.LOSS,
+    }
+    small = train_deep_linear([w[0] for w in drawn], steps=common.records(20_000), pace=0.1, **task)
     found = train_deep_linear(
-        start,
-        data.solved.covariance,
-        data.solved.target,
-        steps=common.records(20_000 if small else study.gap_steps),
-        loss=common.LOSS,
-        **settings,
+        [w[1:] for w in drawn],
+        steps=common.records(study.gap_steps),
+        learning_rates=[LEARNING_RATE],
+        **task,
     )
-    last = found.isel(step=-1) if small else found.isel(step=-1, learning_rate=0)
-    weights, _ = deep_linear_weights(last)
-    product = end_to_end(weights)[..., 0, :]
+    last = found.isel(step=-1, learning_rate=0)
+    product = end_to_end(deep_linear_weights(last)[0])[..., 0, :]
     gap = np.sum((product - data.truth) ** 2, axis=-1) + data.noise**2 - last.excess.values
-    values = {"gauss_newton": last.gauss_newton.values, "excess": last.excess.values, "gap": gap}
-    shape = (len(scales), shard.size)
+    ends = {"gauss_newton": last.gauss_newton.values, "excess": last.excess.values, "gap": gap}
     return xr.Dataset(
-        {
-            name: (("scale", "member"), np.broadcast_to(value, shape).copy())
-            for name, value in values.items()
-        },
-        coords={"scale": list(study.gap_scales)},
+        {name: (("scale", "member"), value) for name, value in ends.items()}
+        | {"small": ("member", small.gauss_newton.values[:, -1])},
+        coords={"scale": scales},
     )
 
 
-def claims(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Claim]:
-    """Small weights end balanced at the solution of least norm; sharper networks have wider gaps."""
-    small = measurement.gauss_newton.sel(start="small").isel(scale=0).values
-    ends = measurement.sel(start="range")
+def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
+    """Small weights end balanced at the least norm; sharper networks have wider gaps."""
+    ends = measurement[["gauss_newton", "excess", "gap"]]
     fitted = (ends.excess <= FITTED).values
     found = [
         common.mean_claim(
             "least-norm",
             "Sharpness at the end over that of the balanced network of least norm: depth "
-            f"{DEPTH}, {SAMPLES} samples of {FEATURES} features, weights N(0, {SMALL:g}²)",
+            f"{study.gap_depth}, {study.few_samples} samples of {study.many_features} features, weights N(0, {SMALL:g}²)",
             1.0,
-            small / float(prediction.balanced),
-            4 * FEATURES * SMALL**2,
+            measurement.small.values / float(prediction.balanced),
+            4 * study.many_features * SMALL**2,
         )
     ]
     if fitted.sum() > 2:
@@ -112,12 +108,10 @@ def claims(
     return found
 
 
-def pictures(
-    study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset
-) -> list[Picture]:
+def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Picture]:
     """Sharpness against the scale, and the gap against the sharpness."""
     figure, (left, right) = new_figure(2, titles=("where training ends", "generalization"))
-    ends = measurement.sel(start="range")
+    ends = measurement[["gauss_newton", "excess", "gap"]]
     fitted = (ends.excess <= FITTED).values
     sharp = np.where(fitted, ends.gauss_newton.values, np.nan)
     gap = np.where(fitted, ends.gap.values, np.nan)
@@ -137,7 +131,7 @@ def pictures(
         Picture(
             "underdetermined",
             "With fewer samples than features, sharper ends generalize worse",
-            f"Depth {DEPTH}, {SAMPLES} samples of {FEATURES} features, learning rate "
+            f"Depth {study.gap_depth}, {study.few_samples} samples of {study.many_features} features, learning rate "
             f"{LEARNING_RATE:g}. The test loss is that over all inputs, exact.",
             figure,
         )
@@ -145,4 +139,4 @@ def pictures(
 
 
 def _data(study: "FlatMinima") -> common.Data:
-    return common.data(study.seed, SAMPLES, FEATURES)
+    return common.data(study.seed, study.few_samples, study.many_features)
