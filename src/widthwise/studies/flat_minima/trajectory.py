@@ -110,7 +110,7 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
     return xr.Dataset(
         {
             **kept,
-            "lanczos": ("member", _by_products(study, last, finite)),
+            "by_derivatives": _by_derivatives(study, last) if rate in RATES else np.nan,
             "drift": ("member", drift),
             "way": ("step", way.sharpness.values),
             "way_distance": ("step", way.distance.values),
@@ -119,23 +119,22 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
     )
 
 
-def _by_products(
-    study: "FlatMinima", weights: tuple[np.ndarray, ...], finite: np.ndarray
-) -> np.ndarray:
-    """Sharpness on the samples themselves, by Lanczos' method on derivatives of the loss."""
+def _loss(layers: list[Array], x: Array, y: Array) -> Array:
+    """Mean squared error on the samples themselves, of which the rest of the part knows nothing."""
+    features = x.T
+    for w in layers:
+        features = w @ features
+    return jnp.mean((features[0] - y) ** 2)
+
+
+def _by_derivatives(study: "FlatMinima", weights: tuple[np.ndarray, ...]) -> float:
+    """Sharpness of the first network by Lanczos' method on derivatives of the loss."""
     data = common.data(study.seed, study.samples, study.features)
-
-    def loss(layers: list[Array], x: Array, y: Array) -> Array:
-        features = x.T
-        for w in layers:
-            features = w @ features
-        return jnp.mean((features[0] - y) ** 2)
-
+    layers = [jnp.asarray(w[0]) for w in weights]
+    if not all(np.isfinite(w).all() for w in layers):
+        return float("nan")
     x, y = jnp.asarray(data.x), jnp.asarray(data.y)
-    own = [[jnp.asarray(w[i]) for w in weights] for i in np.flatnonzero(finite)]
-    found = np.full(len(finite), np.nan)
-    found[finite] = [float(sharpness(loss, one, x, y, tolerance=1e-6)) for one in own]
-    return found
+    return float(sharpness(_loss, layers, x, y, tolerance=1e-6))
 
 
 def range_of(steps: int) -> np.ndarray:
@@ -148,13 +147,13 @@ def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset)
     ends = measurement.gauss_newton.sel(rate=list(RATES)).transpose("rate", "member").values
     lost = 1 - ends / prediction.flow.values[None]
     law = fits.fit_power_law(RATES, *_estimates(lost))
-    products = measurement.lanczos.sel(rate=list(RATES)).transpose("rate", "member").values
+    derived = measurement.by_derivatives.sel(rate=list(RATES)).values
     return [
         common.mean_claim(
             "hessian",
             "Sharpness at the end by automatic differentiation over that in closed form",
             1.0,
-            (products / ends).ravel(),
+            derived / ends[:, 0],
             common.ROUNDING,
         ),
         common.mean_claim(
