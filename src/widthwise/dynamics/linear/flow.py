@@ -48,7 +48,7 @@ def gradient_flow(
     covariance: ArrayLike,
     target: ArrayLike,
     *,
-    time: ArrayLike,
+    time: ArrayLike | float | int,
     readout: Float[np.ndarray, "..."] | None = None,
     loss: str = "mean",
     tolerance: float | int = 1e-10,

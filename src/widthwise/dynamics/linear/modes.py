@@ -24,7 +24,7 @@ def mode(
     depth: float | int,
     target: float | int,
     start: float | int,
-    time: ArrayLike,
+    time: ArrayLike | float | int,
     *,
     rate: float | int = 1.0,
 ) -> Float[np.ndarray, "..."]:
@@ -66,13 +66,13 @@ def mode(
         raise ValueError(f"time is {time}: give finite times of at least 0")
     s, u0 = float(target), float(start)
     if depth == 1:
-        return s + (u0 - s) * np.exp(-times)
+        return np.asarray(s + (u0 - s) * np.exp(-times))
     if u0 in (0.0, s):
         return np.full(times.shape, u0)
     if s == 0:
         power = 2 if depth == math.inf else 2 - 2 / depth
         speed = 1 if depth == math.inf else depth
-        return (u0**-power + speed * power * times) ** (-1 / power)
+        return np.asarray((u0**-power + speed * power * times) ** (-1 / power))
     passed = partial(_clock, depth, s, u0 > s)
     low = _logit(s, u0)
     begin = passed(low)

@@ -78,7 +78,8 @@ def sharpness(
     factor = loss_factor(loss)
     if target is None:
         root = np.kron(np.eye(outputs), covariance_root(sigma))
-        return factor * np.linalg.eigvalsh(root.T @ weight_kernel(found, last) @ root)[..., -1]
+        matrix = root.T @ weight_kernel(found, last) @ root
+        return np.asarray(factor * np.linalg.eigvalsh(matrix)[..., -1])
     axes = found[0].shape[:-2]
     values = np.empty(axes)
     for at in np.ndindex(*axes):
@@ -87,4 +88,4 @@ def sharpness(
         hessian = loss_hessian(own, sigma, slope, last)
         top = len(hessian) - 1
         values[at] = eigvalsh(hessian, subset_by_index=(top, top))[0]
-    return factor * values
+    return np.asarray(factor * values)

@@ -45,7 +45,7 @@ def two_layer(
     first: ArrayLike,
     second: ArrayLike,
     correlation: ArrayLike,
-    time: ArrayLike,
+    time: ArrayLike | float | int,
 ) -> TwoLayer:
     """Train a two-layer linear network on whitened inputs by gradient flow, exactly.
 

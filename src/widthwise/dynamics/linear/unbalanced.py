@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 def unbalanced_mode(
     target: float | int,
     start: float | int,
-    time: ArrayLike,
+    time: ArrayLike | float | int,
     *,
     imbalance: float | int,
 ) -> Float[np.ndarray, "..."]:
@@ -63,12 +63,12 @@ def unbalanced_mode(
     high, low = 2 * s + speed, -square / (2 * s + speed) if s or square else 0.0
     begin = _variable(u0, square)
     if begin == 0:  # balanced and on the other side of zero, which is approached, never passed
-        return sign * _towards_zero(s, u0, times)
+        return np.asarray(sign * _towards_zero(s, u0, times))
     if speed == 0:  # balanced, towards zero
-        return sign * u0 / (1 + 2 * abs(u0) * times)
+        return np.asarray(sign * u0 / (1 + 2 * abs(u0) * times))
     decay = np.exp(-speed * times) * (begin - high) / (begin - low)
     v = (high - low * decay) / (1 - decay)
-    return sign * (v - square / v) / 4
+    return np.asarray(sign * (v - square / v) / 4)
 
 
 def _variable(u: float, square: float) -> float:

@@ -1,7 +1,7 @@
 """The same picture beyond theory: networks with a nonlinearity.
 
 No prediction of the sharpness here, only what linear networks suggest: larger weights end sharper,
-larger learning rates flatter, and nothing that fits the data stays above 2 / learning rate.
+larger learning rates flatter, and nothing that converged stands above 2 / learning rate.
 """
 
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ FITTED = 0.01
 """Loss, over that of the function zero, at which a network fits the data."""
 LATE = 12
 """Records of the last quarter, over which the sharpness is averaged: at the edge it oscillates."""
+SETTLED = 0.01
+"""Relative standard deviation of these up to which a network has converged and not oscillates."""
 
 
 def mean_squared_error(outputs: Array, targets: Array) -> Array:
@@ -92,20 +94,21 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
 
 
 def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
-    """Nothing fits above the edge; larger weights end sharper, larger learning rates flatter."""
+    """Nothing converges above the edge; larger weights end sharper, larger rates flatter."""
     found, gains = [], study.gelu_gains
     if not gains:
         return found
     share = (measurement.sharpness / prediction.edge).transpose("gain", "learning_rate", "member")
     error = (measurement.scatter / prediction.edge).transpose("gain", "learning_rate", "member")
     fits = np.nan_to_num(measurement.loss.transpose(*share.dims).values, nan=np.inf) <= FITTED
-    if fits.any():
-        worst = int(np.argmax(np.where(fits, share.values, -np.inf)))
+    settled = fits & (error.values * LATE**0.5 <= SETTLED * share.values)
+    if settled.any():
+        worst = int(np.argmax(np.where(settled, share.values, -np.inf)))
         found.append(
             Claim(
                 name="gelu-edge",
-                statement=f"Largest sharpness at the end times learning rate / 2 of {fits.sum()} "
-                f"networks that fit: GELU, depth {study.gelu_depth}",
+                statement=f"Largest sharpness at the end times learning rate / 2 of "
+                f"{settled.sum()} networks that converged: GELU, depth {study.gelu_depth}",
                 predicted=1.0,
                 measured=float(share.values.ravel()[worst]),
                 standard_error=max(float(error.values.ravel()[worst]), 1e-4),
@@ -119,7 +122,8 @@ def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset)
     both = fits[:, slow].all(axis=0)
     found += _more(
         "gelu-scale",
-        f"Logarithm of the sharpness at the end from gain {gains[-1]:g} over that from {gains[0]:g}",
+        f"Logarithm of the sharpness at the end from gain {gains[-1]:g} over that from "
+        f"{gains[0]:g}",
         (log[-1, slow] - log[0, slow])[both],
         none,
     )

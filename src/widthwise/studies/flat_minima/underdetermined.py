@@ -82,7 +82,8 @@ def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset)
         common.mean_claim(
             "least-norm",
             "Sharpness at the end over that of the balanced network of least norm: depth "
-            f"{study.gap_depth}, {study.few_samples} samples of {study.many_features} features, weights N(0, {SMALL:g}²)",
+            f"{study.gap_depth}, {study.few_samples} samples of {study.many_features} features, "
+            f"weights N(0, {SMALL:g}²)",
             1.0,
             measurement.small.values / float(prediction.balanced),
             4 * study.many_features * SMALL**2,
@@ -131,8 +132,8 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
         Picture(
             "underdetermined",
             "With fewer samples than features, sharper ends generalize worse",
-            f"Depth {study.gap_depth}, {study.few_samples} samples of {study.many_features} features, learning rate "
-            f"{LEARNING_RATE:g}. The test loss is that over all inputs, exact.",
+            f"Depth {study.gap_depth}, {study.few_samples} samples of {study.many_features} "
+            f"features, learning rate {LEARNING_RATE:g}. The test loss is over all inputs, exact.",
             figure,
         )
     ]
