@@ -30,10 +30,11 @@ def test_reference_values(depth, start, target, time, expected):
 
 def test_four_layers_obey_their_own_closed_form():
     s, u0 = 1.7, 0.02
-    u = linear.mode(4, s, u0, [0.5, 3.0, 8.0, 12.0])
+    times = [0.2, 0.6, 1.0, 1.4]
+    u = linear.mode(4, s, u0, times)
     x, x0, r = np.sqrt(u), math.sqrt(u0), math.sqrt(s)
     time = (1 / x0 - 1 / x + (np.arctanh(x / r) - math.atanh(x0 / r)) / r) / (2 * s)
-    np.testing.assert_allclose(time, [0.5, 3.0, 8.0, 12.0], rtol=1e-8)
+    np.testing.assert_allclose(time, times, rtol=1e-8)
 
 
 def test_infinitely_many_layers_obey_their_own_closed_form():
@@ -141,6 +142,18 @@ def test_unbalanced_modes_solve_their_equation(imbalance, start, target):
     )
     found = linear.unbalanced_mode(target, start, [0.7], imbalance=imbalance)
     np.testing.assert_allclose(found, solved.y[0, -1:], rtol=1e-7, atol=1e-9)
+
+
+def test_an_unbalanced_mode_at_late_times():
+    late = linear.unbalanced_mode(2.0, 1e-20, [11.6, 1e5], imbalance=0.0)
+    np.testing.assert_allclose(late, [linear.mode(2, 2.0, 1e-20, 11.6), 2.0], rtol=1e-12)
+    # on the other side of zero, which a balanced mode never passes
+    np.testing.assert_allclose(
+        linear.unbalanced_mode(2.0, -0.5, [1.0, 1e5], imbalance=0.0),
+        [-1.0 / (2.5 * math.exp(4) - 0.5), 0.0],
+        rtol=1e-12,
+        atol=1e-300,
+    )
 
 
 def test_unbalanced_bad_input():

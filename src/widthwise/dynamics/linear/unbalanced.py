@@ -39,7 +39,8 @@ def unbalanced_mode(
 
     Notes
     -----
-    ``v = 2 u + sqrt(imbalance^2 + 4 u^2)`` obeys a Riccati equation with constant coefficients.
+    ``u = (v - w) / 4`` with ``v, w = sqrt(imbalance^2 + 4 u^2) +- 2 u``, each of which obeys a
+    Riccati equation with constant coefficients.
     Source: Saxe, McClelland & Ganguli (2014, arXiv:1312.6120), appendix A.
 
     Examples
@@ -54,30 +55,30 @@ def unbalanced_mode(
         )
     if not np.all((times >= 0) & np.isfinite(times)):
         raise ValueError(f"time is {time}: give finite times of at least 0")
-    if start == 0 and imbalance == 0:
-        return np.zeros(times.shape)
-    # the sign is chosen so that v is a sum, not a difference, at the target
-    sign = -1.0 if target < 0 else 1.0
-    s, u0, square = sign * float(target), sign * float(start), float(imbalance) ** 2
-    speed = np.hypot(imbalance, 2 * s)
-    high, low = 2 * s + speed, -square / (2 * s + speed) if s or square else 0.0
-    begin = _variable(u0, square)
-    if begin == 0:  # balanced and on the other side of zero, which is approached, never passed
-        return np.asarray(sign * _towards_zero(s, u0, times))
-    if speed == 0:  # balanced, towards zero
-        return np.asarray(sign * u0 / (1 + 2 * abs(u0) * times))
-    decay = np.exp(-speed * times) * (begin - high) / (begin - low)
-    v = (high - low * decay) / (1 - decay)
-    return np.asarray(sign * (v - square / v) / 4)
+    s, u0 = float(target), float(start)
+    square, speed = float(imbalance) ** 2, float(np.hypot(imbalance, 2 * target))
+    length = float(np.hypot(imbalance, 2 * u0))
+    larger = length + 2 * abs(u0)
+    smaller = square / larger if larger else 0.0
+    v, w = (larger, smaller) if u0 >= 0 else (smaller, larger)
+    shape, times = times.shape, times.ravel()
+    x = speed * times / 2
+    # tanh(x) / speed, also where the speed is zero
+    reach = times / 2 * np.divide(np.tanh(x), x, out=np.ones_like(x), where=x > 0)
+    near, far = 1 - 2 * s * reach, 1 + 2 * s * reach
+    if s:  # the difference of two almost equal numbers at late times
+        rest = (
+            square / (speed + 2 * abs(s)) + 4 * abs(s) / (1 + np.exp(2 * np.minimum(x, 350)))
+        ) / speed
+        near, far = (rest, far) if s > 0 else (near, rest)
+    push = square * reach
+    found = _moved(v, far, near, push, reach) - _moved(w, near, far, push, reach)
+    return (found / 4).reshape(shape)
 
 
-def _variable(u: float, square: float) -> float:
-    length = float(np.sqrt(square + 4 * u**2))
-    return 2 * u + length if u >= 0 else square / (length - 2 * u)
-
-
-def _towards_zero(s: float, u0: float, times: np.ndarray) -> np.ndarray:
-    if s == 0:
-        return u0 / (1 - 2 * u0 * times)
-    grown = -np.expm1(-2 * s * times)  # avoids overflow at late times
-    return s * u0 * np.exp(-2 * s * times) / (s - u0 * grown)
+def _moved(
+    v: float, up: np.ndarray, down: np.ndarray, push: np.ndarray, reach: np.ndarray
+) -> np.ndarray:
+    """Solution of the Riccati equation, a sum of positive terms over another one."""
+    above = v * up + push
+    return np.divide(above, down + v * reach, out=np.zeros_like(above), where=above > 0)

@@ -21,6 +21,7 @@ from widthwise.plotting import (
     measured,
     new_figure,
     reference_line,
+    theory,
 )
 from widthwise.studies.flat_minima import common
 
@@ -140,23 +141,21 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
         sizes = np.repeat(np.array(study.sizes)[:, None], values.shape[1], axis=1)
         label = f"rate {rate:g}"
         measured(left, sizes.ravel(), values.ravel(), None, label, color=i)
-        left.axhline(
-            2 / (rate * float(own.max_learning_rate)), color=f"C{i}", alpha=0.0
-        )  # keeps the line inside the limits
-        reference_line(left, y=2 / (rate * float(own.max_learning_rate)))
-    reference_line(left, y=float(own.lower), label="lower bound")
+        edge = np.full(2, 2 / (rate * float(own.max_learning_rate)))
+        theory(left, [min(study.sizes), max(study.sizes)], edge, label, color=i, dash="dashed")
+    reference_line(left, y=float(own.minimum), label="least sharpness")
     log_axis(left, "both")
     left.set_xlabel("norm of the map at the start")
     left.set_ylabel("sharpness at the end")
     legend(left)
     share = one.diverged.mean("member").transpose("rate", "size").values
-    heatmap(right, study.sizes, study.rates, share, "probability of divergence")
-    log_axis(right, "both")
-    right.set_xlabel("norm of the map at the start")
-    right.set_ylabel("learning rate / (2 / least sharpness)")
+    logs = np.log10(study.sizes), np.log10(study.rates)
+    heatmap(right, *logs, share, "probability of divergence")
+    right.set_xlabel("log₁₀ norm of the map at the start")
+    right.set_ylabel("log₁₀ learning rate / (2 / least sharpness)")
     text = (
         f"Deep linear networks of depth {depth}, {study.samples} samples of {study.features} "
-        "features. Learning rates are fractions of 2 / (least sharpness of any minimiser). Dashed: "
+        "features. Learning rates are fractions of 2 / (least sharpness of any minimiser). Lines: "
         "2 / learning rate, above which no run that converges can end."
     )
     return [Picture("diagram", "No minimum is kept above 2 / learning rate", text, figure)]

@@ -13,7 +13,7 @@ import xarray as xr
 from widthwise.ensembles import train_deep_linear
 from widthwise.experiments import Claim, Shard, shards_of
 from widthwise.numerics import statistics
-from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
+from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, power_law, theory
 from widthwise.studies.flat_minima import common
 
 if TYPE_CHECKING:
@@ -89,34 +89,35 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
     """Sharpness against depth, and against the scale."""
     figure, (left, right) = new_figure(2, titles=("against depth", "against initial scale"))
     depths = np.array(study.depths)
-    for i, (name, label) in enumerate(
-        (("lower", "lower bound"), ("balanced", "balanced"), ("published_upper", "upper bound"))
-    ):
-        dash = "solid" if name == "balanced" else "dashed"
-        theory(left, depths, prediction[name], label, color=i, dash=dash)
+    shown = (("balanced", "balanced"), ("minimum", "least"), ("published_upper", "upper bound"))
+    for i, (name, label) in enumerate(shown):
+        dash = "dashed" if i else "solid"
+        theory(left, depths, prediction[name] / prediction.lower, label, color=i, dash=dash)
     ends = measurement.gauss_newton.transpose("member", "depth", "scale")
-    found = statistics.mean(ends.sel(scale=min(study.scales)).values)
-    measured(left, depths, found.value, found.standard_error, "balanced", color=1)
+    small = ends.sel(scale=min(study.scales)) / prediction.lower
+    found = statistics.mean(small.values)
+    measured(left, depths, found.value, found.standard_error, "balanced", color=0)
+    scales = np.array(sorted(study.scales))
     excess = np.abs(ends / prediction.balanced - 1)
     for i, depth in enumerate(depths):
-        found = statistics.mean(excess.sel(depth=depth).values)
-        label = f"depth {depth}"
-        measured(right, study.scales, found.value, found.standard_error, label, color=i)
-    right.plot(
-        sorted(study.scales),
-        [4 * study.features * s**2 for s in sorted(study.scales)],
-        color="black",
-        linewidth=1.0,
-        label="next order",
+        found = statistics.mean(excess.sel(depth=depth, scale=scales).values)
+        measured(right, scales, found.value, found.standard_error, f"depth {depth}", color=i)
+    power_law(
+        right,
+        scales,
+        (scales[0], tolerance(study)),
+        exponent=2,
+        label="imbalance at the start",
     )
-    log_axis(left, "both")
-    log_axis(right, "both")
+    log_axis(left, "x", ticks=depths)
+    log_axis(right, "x", ticks=scales)
+    log_axis(right, "y")
     left.set_xlabel("depth")
-    left.set_ylabel("sharpness at the end")
+    left.set_ylabel("sharpness at the end / lower bound")
     right.set_xlabel("standard deviation of weights at the start")
     right.set_ylabel("|sharpness / balanced − 1|")
     legend(left)
-    legend(right)
+    legend(right, place="outside")
     return [
         Picture(
             "small-start",
