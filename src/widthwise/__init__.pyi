@@ -69,6 +69,7 @@ from .networks import Softplus as Softplus
 from .networks import Standard as Standard
 from .networks import SumPool as SumPool
 from .networks import Tanh as Tanh
+from .observables import sharpness as sharpness
 from .report import write_page as write_page
 
 __version__: str

@@ -1,5 +1,6 @@
-"""Training of wide networks predicted: ensembles, single networks, Bayesian inference."""
+"""Training of networks predicted: wide ones, single ones, linear ones, Bayesian inference."""
 
+from widthwise.dynamics import linear as linear
 from widthwise.dynamics.any_loss import loss_flow as loss_flow
 from widthwise.dynamics.bayes import evidence as evidence
 from widthwise.dynamics.bayes import posterior as posterior

@@ -1,5 +1,7 @@
 """What is measured on networks and compared with their theory."""
 
+from widthwise.observables.curvature import Sharpness as Sharpness
+from widthwise.observables.curvature import sharpness as sharpness
 from widthwise.observables.monitor import monitor as monitor
 from widthwise.observables.propagation_error import ErrorScaling as ErrorScaling
 from widthwise.observables.propagation_error import error_scaling as error_scaling

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.dynamics.linear.unbalanced import unbalanced_mode
 from widthwise.dynamics.training import Times, check_rates
 from widthwise.numerics.ranges import check_positive
 
@@ -100,8 +101,9 @@ def linear_flow(
 
     Notes
     -----
-    With a = richness y and R = sqrt(1 + a^2), the variable x = richness f + sqrt(1 + richness^2
-    f^2) relaxes from 1 to a + R at rate 2 R by a Riccati equation; K = 2 sqrt(1 + richness^2 f^2).
+    ``richness f`` is a mode of two layers whose squares differ by two
+    ([`unbalanced_mode`][widthwise.dynamics.linear.unbalanced_mode]);
+    ``K = 2 sqrt(1 + richness^2 f^2)``.
 
     Examples
     --------
@@ -109,13 +111,9 @@ def linear_flow(
     [0.9065882889]
     """
     check_positive(richness=richness)
-    a = richness * target
-    root = np.hypot(1.0, a)
-    high, low = a + root, a - root
-    ratio = (1 - high) / (1 - low) * np.exp(-2 * root * np.atleast_1d(np.asarray(times, float)))
-    x = (high - ratio * low) / (1 - ratio)
-    f = (x - 1 / x) / (2 * richness)
-    return OutputAndKernel(f, 2 * np.hypot(1.0, richness * f))
+    moments = np.atleast_1d(np.asarray(times, float))
+    u = unbalanced_mode(richness * target, 0.0, moments, imbalance=2.0)
+    return OutputAndKernel(u / richness, 2 * np.hypot(1.0, u))
 
 
 def whitened_features(

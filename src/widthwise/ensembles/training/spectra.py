@@ -1,18 +1,18 @@
 """Spectra of a network in training: singular values of weights, sharpness of the loss."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PyTree, Shaped
+from jaxtyping import Array, Float, Shaped
 
 from widthwise.ensembles.training.rates import rate_factors
 from widthwise.ensembles.training.trained import Recorded, Trained
 from widthwise.networks.linear import Linear
+from widthwise.numerics.hessian import hessian_product
+from widthwise.numerics.lanczos import krylov_space, ritz
 
 
 @dataclass(frozen=True)
@@ -82,59 +82,10 @@ class sharpness:
             now = eqx.tree_at(lambda m: m.network, model, network)
             return model.loss(jax.vmap(now)(x), y)
 
-        def product(vector: Array) -> Array:
-            return scale * jax.jvp(jax.grad(value), (flat,), (scale * vector,))[1]
-
-        top, residual = largest_eigenvalue(product, flat.shape[0], self.products, flat.dtype)
-        return {"sharpness": ((), top), "sharpness_residual": ((), residual)}
-
-
-def largest_eigenvalue(
-    product: Callable[[Array], Array], size: int, products: int, dtype: PyTree
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Largest eigenvalue of a symmetric matrix known by its products, and its residual norm.
-
-    Lanczos' method from a fixed random vector, each new vector made orthogonal to all before,
-    twice. A subspace that is invariant ends it with a residual of zero.
-
-    Parameters
-    ----------
-    product
-        Multiplies the matrix with a vector.
-    size
-        Length of the vectors.
-    products
-        Number of products.
-    dtype
-        Floating type.
-    """
-    count = min(products, size)
-    vector = jax.random.normal(jax.random.key(0), (size,), dtype)
-    vector = vector / jnp.linalg.norm(vector)
-
-    def step(carry: tuple[Array, Array], index: Array) -> tuple[tuple[Array, Array], Array]:
-        basis, vector = carry
-        basis = basis.at[index].set(vector)
-        image = product(vector)
-        inner = jnp.dot(image, vector, precision=lax.Precision.HIGHEST)
-        for _ in range(2):
-            image = image - jnp.matmul(
-                basis.T,
-                jnp.matmul(basis, image, precision=lax.Precision.HIGHEST),
-                precision=lax.Precision.HIGHEST,
-            )
-        norm = jnp.linalg.norm(image)
-        norm = jnp.where(norm > 10 * size * jnp.finfo(dtype).eps * jnp.abs(inner), norm, 0.0)
-        after = jnp.where(norm > 0, image / jnp.where(norm > 0, norm, 1.0), 0.0)
-        return (basis, after), jnp.stack([inner, norm])
-
-    start = (jnp.zeros((count, size), dtype), vector)
-    _, entries = lax.scan(step, start, jnp.arange(count))
-    inner, norms = entries[:, 0], entries[:, 1]
-    matrix = jnp.diag(inner) + jnp.diag(norms[:-1], 1) + jnp.diag(norms[:-1], -1)
-    # After an invariant subspace rows are zero: no eigenvalue of the matrix, so never the top.
-    alive = jnp.cumprod(jnp.concatenate([jnp.ones(1, dtype), (norms[:-1] > 0).astype(dtype)]))
-    lowest = -2 * jnp.max(jnp.sum(jnp.abs(matrix), axis=1)) - 1
-    matrix = jnp.where(jnp.diag(alive) > 0, matrix, jnp.diag((1 - alive) * lowest) + matrix)
-    values, vectors = jnp.linalg.eigh(matrix)
-    return values[-1], jnp.abs(norms[-1] * vectors[-1, -1])
+        start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
+        product = hessian_product(value, flat, scale=scale)
+        found = ritz(krylov_space(product, start, products=self.products))
+        return {
+            "sharpness": ((), found.values[-1]),
+            "sharpness_residual": ((), found.residuals[-1]),
+        }
