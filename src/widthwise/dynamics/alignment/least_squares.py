@@ -1,11 +1,12 @@
 """Overlap of least-squares solutions with private noise, by their deterministic equivalents.
 
 A linear network with one hidden layer, trained by gradient flow from a small start, ends as the
-least-squares solution of smallest norm (Saxe, McClelland & Ganguli 2014). With P samples of D inputs,
-both large, ridge regression acts as ``l / (l + kappa)`` on each eigenvalue l of the covariance, with
-one effective ridge kappa; noise and what is not learned are amplified by ``1 / (1 - g2)`` (Hastie,
-Montanari, Rosset & Tibshirani 2022). Two networks share the training inputs, and with them the
-amplified part of the target that is not learned; label noise of their own they do not share.
+least-squares solution of smallest norm (Saxe, McClelland & Ganguli 2014). With P samples of D
+inputs, both large, ridge regression acts as ``l / (l + kappa)`` on each eigenvalue l of the
+covariance, with one effective ridge kappa; noise and what is not learned are amplified by
+``1 / (1 - g2)`` (Hastie, Montanari, Rosset & Tibshirani 2022). Two networks share the training
+inputs, and with them the amplified part of the target that is not learned; label noise of their own
+they do not share.
 """
 
 import math
@@ -104,8 +105,9 @@ def label_flips(
 
     Notes
     -----
-    The mean label is ``1 - 2 flip_probability`` times the sign, whose linear part has variance 2/pi;
-    the rest is noise that all networks share, and keeps the overlap at the threshold above zero.
+    The mean label is ``1 - 2 flip_probability`` times the sign, whose linear part has variance
+    2/pi; the rest is noise that all networks share, and keeps the overlap at the threshold above
+    zero.
 
     Examples
     --------
@@ -135,6 +137,7 @@ def label_noise_given(
     samples: int,
     noise_variance: float | int,
     ridge: float | int = 0.0,
+    nonlinear: float | int = 0.0,
     independent_data: bool = False,
 ) -> Overlap:
     """Networks on the same inputs of any covariance, each with label noise of its own.
@@ -149,7 +152,7 @@ def label_noise_given(
         P, the number of training samples.
     noise_variance
         Of the labels.
-    ridge, independent_data
+    ridge, nonlinear, independent_data
         As in `label_noise`.
 
     Returns
@@ -185,14 +188,14 @@ def label_noise_given(
         raise ValueError("target is zero on the inputs: there is no signal to agree on")
     if samples < 1:
         raise ValueError(f"samples is {samples}: give at least 1")
-    if not (math.isfinite(noise_variance) and noise_variance >= 0):
-        raise ValueError(f"noise_variance is {noise_variance}: give a finite number from 0")
+    private = _from_zero("noise_variance", noise_variance)
+    common = _from_zero("nonlinear", nonlinear)
     return _overlap(
         spectrum,
         spectrum * w**2,
         ratio=samples / len(w),
-        ridge=_checked_ridge(ridge),
-        noise=(float(noise_variance), 0.0),
+        ridge=_from_zero("ridge", ridge),
+        noise=(private, common),
         independent=independent_data,
     )
 
@@ -219,7 +222,7 @@ def effective_ridge(
     """
     check_positive(sample_ratio=sample_ratio)
     values = np.asarray(spectrum, np.float64)
-    most = _checked_ridge(ridge) + float(np.mean(values)) / sample_ratio
+    most = _from_zero("ridge", ridge) + float(np.mean(values)) / sample_ratio
 
     def missing(kappa: float) -> float:
         return 1 - float(np.mean(values / (values + kappa))) / sample_ratio
@@ -241,14 +244,12 @@ def _label_noise(
     independent: bool,
 ) -> Overlap:
     check_positive(sample_ratio=sample_ratio)
-    if not (math.isfinite(nonlinear) and nonlinear >= 0):
-        raise ValueError(f"nonlinear is {nonlinear}: give a finite variance from 0")
     return _overlap(
         np.ones(1),
         np.array([signal]),
         ratio=float(sample_ratio),
-        ridge=_checked_ridge(ridge),
-        noise=(noise, float(nonlinear)),
+        ridge=_from_zero("ridge", ridge),
+        noise=(noise, _from_zero("nonlinear", nonlinear)),
         independent=independent,
     )
 
@@ -259,10 +260,10 @@ def _noise_of(snr: float | int) -> float:
     return 1 / snr
 
 
-def _checked_ridge(ridge: float | int) -> float:
-    if not (math.isfinite(ridge) and ridge >= 0):
-        raise ValueError(f"ridge is {ridge}: give a finite number from 0")
-    return float(ridge)
+def _from_zero(name: str, value: float | int) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} is {value}: give a finite number from 0")
+    return float(value)
 
 
 def _overlap(
@@ -283,15 +284,15 @@ def _overlap(
     with_target = float(np.sum(power * learned))
     missed = float(np.sum(power * (1 - learned) ** 2))
     if 1 - g2 <= _THRESHOLD:
-        return _threshold(signal, private, 0.0 if independent else common, noisy=private + common)
+        return _threshold(signal, 0.0 if independent else common, noisy=private + common)
     amplified = (g2 * missed + g2 * common) / (1 - g2)
     squared_norm = mean + amplified + g2 * private / (1 - g2)
     shared = mean if independent else mean + amplified
     return of_moments(shared, squared_norm, with_target=with_target, signal=signal)
 
 
-def _threshold(signal: float, private: float, common: float, *, noisy: float) -> Overlap:
+def _threshold(signal: float, common: float, *, noisy: float) -> Overlap:
     """Limit at which noise is amplified without bound, if there is any."""
     if noisy == 0:
         return of_moments(signal, signal, with_target=signal, signal=signal)
-    return Overlap(common / noisy if noisy else 0.0, math.inf, math.inf, 0.0)
+    return Overlap(common / noisy, math.inf, math.inf, 0.0)

@@ -17,9 +17,9 @@ _ACCURACY = 1e-9
 def label_noise_at(sample_ratio: float | int, snr: float | int, time: float | int) -> Overlap:
     """Linear models with label noise of their own, stopped at some time of gradient flow.
 
-    The flow is that of half the mean squared error from zero, in the weights of a linear readout of
-    isotropic inputs or features. A network with a hidden layer in the lazy limit follows it too, but
-    its hidden layer then says nothing of the overlap, which is that of outputs.
+    The flow is that of half the mean squared error from zero, in the weights of a linear readout
+    of isotropic inputs or features. A network with a hidden layer in the lazy limit follows it too,
+    but its hidden layer then says nothing of the overlap, which is that of outputs.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from widthwise.observables.alignment.kernels import (
     by_features,
 )
 from widthwise.observables.alignment.measures import Measure, measure_of
-from widthwise.observables.alignment.representations import centred, read
+from widthwise.observables.alignment.representations import read
 from widthwise.observables.alignment.resampling import value_of
 
 Layers = Sequence[Any] | Mapping[str, Any]
