@@ -9,6 +9,7 @@ from typing_extensions import Doc
 from widthwise.experiments import Reference, Study
 from widthwise.studies.representational_alignment import (
     channels,
+    dip,
     linear,
     nonlinear,
     real,
@@ -51,11 +52,11 @@ class RepresentationalAlignment(Study):
         year=2026,
         arxiv="2605.26973",
     )
-    parts = (linear, channels, regularized, trained, real, nonlinear)
+    parts = (linear, dip, channels, regularized, trained, real, nonlinear)
 
     inputs: Annotated[
         int, Ge(20), Le(2000), Doc("Inputs D of linear networks over samples and noise.")
-    ] = 40
+    ] = 60
     sizes: Annotated[
         int, Ge(3), Le(100), Doc("Numbers of samples on either side of the threshold.")
     ] = 12
@@ -66,12 +67,13 @@ class RepresentationalAlignment(Study):
         int, Ge(2), Le(50), Doc("Networks on each training set, with noise of their own.")
     ] = 3
     members: Annotated[int, Ge(8), Doc("Training sets at each point of that grid.")] = 40
+    dip_members: Annotated[int, Ge(8), Doc("Training sets of the part on the dip.")] = 1000
     wide_inputs: Annotated[
         int, Ge(20), Le(2000), Doc("Inputs of linear networks with other sources of difference.")
     ] = 100
     wide_members: Annotated[
         int, Ge(8), Doc("Training sets of these, and subsets of real data, at each point.")
-    ] = 120
+    ] = 300
     trained_members: Annotated[
         int, Ge(2), Doc("Training sets of linear networks trained by gradient descent.")
     ] = 4
@@ -79,8 +81,8 @@ class RepresentationalAlignment(Study):
         tuple[Annotated[int, Ge(2), Le(1000)], ...],
         MinLen(2),
         Doc("Samples of ReLU networks, besides as many as parameters (110)."),
-    ] = (20, 50, 400)
-    nonlinear_members: Annotated[int, Ge(2), Doc("Training sets of ReLU networks.")] = 6
+    ] = (20, 50, 800)
+    nonlinear_members: Annotated[int, Ge(2), Doc("Training sets of ReLU networks.")] = 14
     nonlinear_steps: Annotated[int, Ge(10), Le(200_000), Doc("Steps of Adam of ReLU networks.")] = (
         4000
     )
@@ -105,6 +107,7 @@ class RepresentationalAlignment(Study):
             snr_levels=3,
             networks=2,
             members=8,
+            dip_members=8,
             wide_inputs=20,
             wide_members=8,
             trained_members=2,
@@ -122,6 +125,7 @@ class RepresentationalAlignment(Study):
             snr_levels=25,
             networks=6,
             members=200,
+            dip_members=10_000,
             wide_inputs=300,
             wide_members=200,
             trained_members=20,
