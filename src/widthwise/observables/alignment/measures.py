@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -15,6 +15,7 @@ from widthwise.observables.alignment.outputs import Correlation
 from widthwise.observables.alignment.subspaces import CCA, Procrustes
 
 
+@runtime_checkable
 class Measure(Protocol):
     """A hashable pure function of two JAX arrays (n, m) and (n, m2) that gives one number."""
 
@@ -78,8 +79,6 @@ MEASURES: dict[str, Measure] = {
 }
 """Each with its options at their defaults."""
 
-_OWN = (CKA, Procrustes, RSA, CCA, MutualNeighbours, InformationImbalance, Correlation, Function)
-
 
 def measure_of(given: str | Callable[[Any, Any], Any]) -> Measure:
     """Return the measure that a name, a measure or a function stands for.
@@ -94,7 +93,7 @@ def measure_of(given: str | Callable[[Any, Any], Any]) -> Measure:
     if isinstance(given, str):
         check_choice("measure", given, list(MEASURES))
         return MEASURES[given]
-    if isinstance(given, _OWN):
+    if isinstance(given, Measure):
         return given
     if not callable(given):
         raise TypeError(

@@ -157,15 +157,16 @@ def pictures(
             reference_line(ax, x=r)
         ax.set_xlabel("samples / inputs")
     right.set_ylim(0, 4)
-    legend(left, place="lower right")
+    legend(right, place="upper left")
     first, second = pair(study)
     return [
         Picture(
             "dip",
             "One overlap, two test errors",
-            f"Linear networks of {study.inputs} inputs at SNR {SNR:g}, {study.dip_members} training "
-            f"sets. Dashed: {first} and {second} samples, where networks agree to 0.8 both and err "
-            "by 0.85 and 0.25. The test error next to the threshold has no mean and is not shown.",
+            f"Linear networks of {study.inputs} inputs at SNR {SNR:g}, {study.dip_members} "
+            f"training sets. Dashed: {first} and {second} samples, where networks agree to 0.8 "
+            "both and err by 0.85 and 0.25. The test error next to the threshold has no mean and "
+            "is not shown.",
             figure,
         )
     ]

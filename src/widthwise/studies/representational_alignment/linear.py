@@ -138,6 +138,7 @@ def pictures(
     study: "RepresentationalAlignment", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Picture]:
     """Overlap and CKA over samples; overlap against test error."""
+    del prediction
     return [_curves(study, measurement), _against(study, measurement)]
 
 
@@ -164,7 +165,7 @@ def _curves(study: "RepresentationalAlignment", measurement: xr.Dataset) -> Pict
         log_axis(ax, "x", ticks=(0.25, 0.5, 1, 2, 4))
         ax.set_xlabel("samples / inputs")
     axes[0].set_ylabel("mean over pairs of networks")
-    legend(axes[1], place="lower right")
+    legend(axes[1], place="outside")
     return Picture(
         "linear",
         "Networks agree least at the interpolation threshold",

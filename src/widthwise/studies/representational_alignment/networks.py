@@ -50,15 +50,13 @@ def minimum_norm(
 
 
 def stopped(
-    x: Float[np.ndarray, "*s p d"], y: Float[np.ndarray, "*s p k"], *, time: float
-) -> Float[np.ndarray, "*s d k"]:
-    """Weights at a time of gradient flow of half the mean squared error from zero."""
-    back = np.swapaxes(x, -1, -2)
-    values, vectors = np.linalg.eigh(back @ x / x.shape[-2])
-    safe = np.maximum(values, 1e-12)
-    learned = -np.expm1(-safe * time) / safe
-    turned = np.swapaxes(vectors, -1, -2) @ (back @ y / x.shape[-2])
-    return vectors @ (learned[..., None] * turned)
+    x: Float[np.ndarray, "p d"], y: Float[np.ndarray, "p k"], *, times: Sequence[float]
+) -> list[Float[np.ndarray, "d k"]]:
+    """Weights at times of gradient flow of half the mean squared error from zero."""
+    values, vectors = np.linalg.eigh(x.T @ x / len(x))
+    safe = np.maximum(values, 1e-12)[:, None]
+    turned = vectors.T @ (x.T @ y / len(x))
+    return [vectors @ (-np.expm1(-safe * time) / safe * turned) for time in times]
 
 
 def overlaps(w: Float[np.ndarray, "*s d k"]) -> Float[np.ndarray, "*s pairs"]:

@@ -112,8 +112,6 @@ def claims(
     few, many = min(sizes(study)), max(sizes(study))
     found = []
     for task in LEVELS:
-        if threshold not in measurement.samples.values:
-            break
         cka = measurement.cka.sel(task=task).transpose("member", "samples", "noise")
         low = cka.sel(noise="low")
         where = f"ReLU networks of {threshold} parameters, {task}"

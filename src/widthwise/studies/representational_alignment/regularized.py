@@ -59,12 +59,8 @@ def measure(study: "RepresentationalAlignment", shard: Shard, key: jax.Array) ->
         x = rng.standard_normal((p, d))
         noise = rng.standard_normal((p, study.networks)) / SNR**0.5
         y = (x @ networks.directions(rng, (d,)))[:, None] + noise
-        learned = [
-            networks.minimum_norm(x, y, ridge=value)
-            if knob == "ridge"
-            else networks.stopped(x, y, time=value)
-            for knob, value in SETTINGS
-        ]
+        learned = [networks.minimum_norm(x, y, ridge=ridge) for ridge in KNOBS["ridge"]]
+        learned += networks.stopped(x, y, times=KNOBS["time"])
         rows.append([networks.overlaps(w).mean() for w in learned])
     return xr.Dataset(
         {"overlap": (("member", "setting"), np.array(rows, np.float32))},

@@ -82,7 +82,7 @@ class RepresentationalAlignment(Study):
         MinLen(2),
         Doc("Samples of ReLU networks, besides as many as parameters (110)."),
     ] = (20, 50, 800)
-    nonlinear_members: Annotated[int, Ge(2), Doc("Training sets of ReLU networks.")] = 14
+    nonlinear_members: Annotated[int, Ge(2), Doc("Training sets of ReLU networks.")] = 22
     nonlinear_steps: Annotated[int, Ge(10), Le(200_000), Doc("Steps of Adam of ReLU networks.")] = (
         4000
     )
