@@ -58,9 +58,9 @@ def label_noise(
     Notes
     -----
     Without nonlinear part the overlap is ``snr q / (1 + snr q)`` with ``q = P/D - 1 + 2 u`` and
-    ``u = kappa / (1 + kappa)`` from the effective ridge kappa. Without ridge q is ``|1 - P/D|``: the
-    overlap is zero at the interpolation threshold P = D, and rises on both sides. A ridge lifts its
-    least value and moves it to fewer samples, by as much at any SNR.
+    ``u = kappa / (1 + kappa)`` from the effective ridge kappa. Without ridge q is ``|1 - P/D|``:
+    the overlap is zero at the interpolation threshold P = D, and rises on both sides. A ridge lifts
+    its least value and moves it to fewer samples, by as much at any SNR.
 
     Examples
     --------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PART = "nonlinear"
 INPUTS, WIDTH, SPREAD, TESTS = 10, 10, 0.1, 500
 NETWORK = networks.relu_network(WIDTH, SPREAD)
-LEVELS = {"regression": (1.0, 30.0), "classification": (0.2, 0.02), "images": (0.2, 0.02)}
+LEVELS = {"regression": (1.0, 30.0), "classification": (0.2, 0.01), "images": (0.2, 0.01)}
 """SNR, and share of labels flipped: the noisier first."""
 NOISE = ("high", "low")
 
