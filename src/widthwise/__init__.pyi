@@ -70,6 +70,8 @@ from .networks import Standard as Standard
 from .networks import SumPool as SumPool
 from .networks import Tanh as Tanh
 from .observables import sharpness as sharpness
+from .observables.alignment import alignment as alignment
+from .observables.alignment import alignment_matrix as alignment_matrix
 from .report import write_page as write_page
 
 __version__: str
