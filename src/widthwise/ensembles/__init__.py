@@ -6,6 +6,7 @@ from widthwise.ensembles.control_variate import (
 )
 from widthwise.ensembles.convergence import KernelConvergence as KernelConvergence
 from widthwise.ensembles.convergence import kernel_convergence as kernel_convergence
+from widthwise.ensembles.directional import train_directions as train_directions
 from widthwise.ensembles.empirical import conditional_kernels as conditional_kernels
 from widthwise.ensembles.empirical import empirical_kernels as empirical_kernels
 from widthwise.ensembles.empirical import output_covariance as output_covariance

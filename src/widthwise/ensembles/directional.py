@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,18 +15,17 @@ from jaxtyping import Array, Float, Key
 from widthwise.numerics.ranges import check_positive
 
 Draw = Callable[[Array, int], Array]
-Start = Callable[[Array], list[Array]]
 
 
 def train_directions(
     draw: Draw,
-    start: Start,
+    layers: Sequence[Float[np.ndarray, "member ..."]],
     teacher: Float[np.ndarray, " d"],
     *,
     keys: Key[Array, " member"],
     learning_rate: float | int,
     batch_size: int,
-    at: Sequence[int],
+    at: Sequence[int] | np.ndarray,
 ) -> xr.Dataset:
     """Train linear networks of any depth by stochastic gradient descent on the logistic loss.
 
@@ -34,9 +35,8 @@ def train_directions(
     ----------
     draw
         ``draw(key, count)`` gives inputs (count, d), such as ``SphericalLaw.draw``.
-    start
-        ``start(key)`` gives the layers of one member, from the inputs on: (d_1, d), ...,
-        (1, d_{N-1}).
+    layers
+        What members start from, from the inputs on: (member, d_1, d), ..., (member, 1, d_{N-1}).
     teacher
         A vector, not zero.
     keys
@@ -49,48 +49,61 @@ def train_directions(
     Returns
     -------
     xarray.Dataset
-        ``norm`` of the product of all layers, ``log_tangent`` of half its angle to the teacher,
-        the ``loss`` of one more batch, and ``defect``, the largest entry of
-        ``W_{j+1}^T W_{j+1} - W_j W_j^T``: all (member, step).
+        ``product`` of all layers (member, step, input), the ``loss`` of one more batch, and
+        ``defect``, the largest entry of ``W_{j+1}^T W_{j+1} - W_j W_j^T`` (member, step).
 
     Raises
     ------
     ValueError
-        If the teacher is zero, steps do not ascend, or a number is not positive.
-
-    Notes
-    -----
-    Functions are compiled once for each ``draw`` and ``start`` that compare equal.
+        If shapes do not fit, the teacher is zero, steps do not ascend, or a number is not positive.
     """
     v = np.asarray(teacher, np.float64)
     check_positive(learning_rate=learning_rate, batch_size=batch_size, teacher=np.linalg.norm(v))
     steps = np.asarray(at)
     if steps.ndim != 1 or not steps.size or steps[0] < 0 or np.any(np.diff(steps) <= 0):
         raise ValueError(f"at is {at}: give numbers of steps, ascending, from 0 on")
+    start = [jnp.asarray(w, jnp.float32) for w in layers]
+    sizes = [len(v), *(w.shape[1] for w in start)]
+    shapes = [(len(keys), b, a) for a, b in pairwise(sizes)]
+    if [w.shape for w in start] != shapes or sizes[-1] != 1:
+        raise ValueError(
+            f"layers have shapes {[w.shape for w in start]} for {len(keys)} keys and inputs of "
+            f"dimension {len(v)}: give ({len(keys)}, d_1, {len(v)}), ..., ({len(keys)}, 1, d_N-1)"
+        )
+    unit = jnp.asarray(v / np.linalg.norm(v), jnp.float32)
     gaps = jnp.asarray(np.diff(steps, prepend=0))
     rate = jnp.asarray(learning_rate, jnp.float32)
-    unit = jnp.asarray(v / np.linalg.norm(v), jnp.float32)
-    found = _train(draw, start, batch_size, keys, unit, rate, gaps)
-    names = ("norm", "log_tangent", "loss", "defect")
+    product, loss, defect = _train(draw, batch_size, start, keys, unit, rate, gaps)
+    clock = ("member", "step")
     return xr.Dataset(
-        {n: (("member", "step"), np.asarray(a)) for n, a in zip(names, found, strict=True)},
+        {
+            "product": ((*clock, "input"), np.asarray(product, np.float64)),
+            "loss": (clock, np.asarray(loss, np.float64)),
+            "defect": (clock, np.asarray(defect, np.float64)),
+        },
         coords={"step": steps},
     )
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1))
 def _train(
-    draw: Draw, start: Start, batch: int, keys: Array, v: Array, rate: Array, gaps: Array
+    draw: Draw,
+    batch: int,
+    start: list[Array],
+    keys: Array,
+    v: Array,
+    rate: Array,
+    gaps: Array,
 ) -> tuple[Array, ...]:
     def loss(layers: list[Array], x: Array) -> Array:
         out = x
         for w in layers:
             out = out @ w.T
-        sign = jnp.where(x @ v >= 0, 1.0, -1.0)
+        sign = jnp.where(x @ v >= 0, 1.0, -1.0).astype(x.dtype)
         return jnp.mean(jax.nn.softplus(-sign * out[:, 0]))
 
-    def one(key: Array) -> tuple[Array, ...]:
-        first, stream = jax.random.split(key)
+    def one(layers: list[Array], key: Array) -> tuple[Array, ...]:
+        stream, other = jax.random.split(key)
 
         def step(_: Array, state: tuple[list[Array], Array]) -> tuple[list[Array], Array]:
             layers, count = state
@@ -98,32 +111,20 @@ def _train(
             moves = jax.grad(loss)(layers, x)
             return [w - rate * g for w, g in zip(layers, moves, strict=True)], count + 1
 
-        def record(
-            state: tuple[list[Array], Array], gap: Array
-        ) -> tuple[tuple[list[Array], Array], tuple[Array, ...]]:
+        def record(state: Any, gap: Array) -> tuple[Any, tuple[Array, ...]]:
             state = lax.fori_loop(0, gap, step, state)
             layers, count = state
-            x = draw(jax.random.fold_in(stream, 2**31 + count), batch).astype(v.dtype)
-            return state, (*_direction(layers, v), loss(layers, x), _defect(layers))
+            x = draw(jax.random.fold_in(other, count), batch).astype(v.dtype)
+            w = layers[0]
+            for layer in layers[1:]:
+                w = layer @ w
+            return state, (w[0], loss(layers, x), _defect(layers))
 
-        layers = [w.astype(v.dtype) for w in start(first)]
-        return lax.scan(record, (layers, jnp.asarray(0, jnp.uint32)), gaps)[1]
+        return lax.scan(record, (layers, jnp.asarray(0)), gaps)[1]
 
-    return jax.vmap(one)(keys)
-
-
-def _direction(layers: list[Array], v: Array) -> tuple[Array, Array]:
-    w = layers[0]
-    for layer in layers[1:]:
-        w = layer @ w
-    along = w[0] @ v
-    across = jnp.linalg.norm(w[0] - along * v)
-    norm = jnp.hypot(along, across)
-    # tan(theta / 2), without a difference of nearly equal numbers.
-    ahead, behind = across / (norm + jnp.abs(along)), (norm + jnp.abs(along)) / across
-    return norm, jnp.log(jnp.where(along >= 0, ahead, behind))
+    return jax.vmap(one)(start, keys)
 
 
 def _defect(layers: list[Array]) -> Array:
-    gaps = [jnp.max(jnp.abs(b.T @ b - a @ a.T)) for a, b in zip(layers, layers[1:], strict=False)]
-    return jnp.max(jnp.stack(gaps)) if gaps else jnp.zeros(())
+    gaps = [jnp.max(jnp.abs(b.T @ b - a @ a.T)) for a, b in pairwise(layers)]
+    return jnp.max(jnp.stack(gaps)) if gaps else jnp.zeros((), layers[0].dtype)

@@ -98,6 +98,8 @@ def weights_descent(
     weights: Sequence[Float[np.ndarray, "..."]],
     teacher: Float[np.ndarray, " d"],
     rates: Sequence[float] | Float[np.ndarray, " n"],
+    *,
+    scale: float | int = 1.0,
 ) -> Directions:
     """Gradient descent on the logistic loss of all inputs, step by step.
 
@@ -107,6 +109,8 @@ def weights_descent(
         As for :func:`weights_flow`; one layer (1, d) gives the exact map of a linear classifier.
     rates
         The learning rate of each step, positive.
+    scale
+        Factor of the output.
 
     Raises
     ------
@@ -119,9 +123,9 @@ def weights_descent(
         raise ValueError(f"rates is {rates}: give a positive, finite learning rate for each step")
     kept = [layers]
     for rate in steps:
-        gradients = _gradients(law, kept[-1], v, 1.0)
+        gradients = _gradients(law, kept[-1], v, float(scale))
         kept.append([w - rate * g for w, g in zip(kept[-1], gradients, strict=True)])
-    return _reported(np.append(0.0, np.cumsum(steps)), kept, v, 1.0)
+    return _reported(np.append(0.0, np.cumsum(steps)), kept, v, float(scale))
 
 
 def balanced_weights(
