@@ -1,4 +1,4 @@
-"""Inputs: real images in their published formats, a small shipped subset, and the hypercube."""
+"""Inputs: real images in their published formats, a small shipped subset, and known laws."""
 
 from widthwise.data.images import Images as Images
 from widthwise.data.images import fashion_mnist as fashion_mnist
@@ -6,3 +6,7 @@ from widthwise.data.images import fashion_mnist_subset as fashion_mnist_subset
 from widthwise.data.images import mnist as mnist
 from widthwise.data.inputs import as_unit_inputs as as_unit_inputs
 from widthwise.data.inputs import hypercube as hypercube
+from widthwise.data.spherical import SphericalLaw as SphericalLaw
+from widthwise.data.spherical import gaussian_inputs as gaussian_inputs
+from widthwise.data.spherical import radial_inputs as radial_inputs
+from widthwise.data.spherical import sphere_inputs as sphere_inputs

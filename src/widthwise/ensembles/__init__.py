@@ -10,6 +10,7 @@ from widthwise.ensembles.deep_linear import deep_linear_start as deep_linear_sta
 from widthwise.ensembles.deep_linear import deep_linear_weights as deep_linear_weights
 from widthwise.ensembles.deep_linear import residual_start as residual_start
 from widthwise.ensembles.deep_linear import train_deep_linear as train_deep_linear
+from widthwise.ensembles.directional import train_directions as train_directions
 from widthwise.ensembles.empirical import conditional_kernels as conditional_kernels
 from widthwise.ensembles.empirical import empirical_kernels as empirical_kernels
 from widthwise.ensembles.empirical import output_covariance as output_covariance

@@ -1,0 +1,211 @@
+"""Two layers from lazy to rich: width and output scale decide which law the direction follows.
+
+f = (scale / sqrt(width)) a . W x from independent normal weights, time in units of 1 / scale^2. The
+exact predictor moves the weights of these very networks on all inputs; wide lazy networks follow
+one layer at twice the time. Tolerances: what the learning rate changes, along the whole path; and
+for the lazy limit the relative fluctuation of its kernel, sqrt(2 / width), times t d/dt.
+"""
+
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+import xarray as xr
+
+from widthwise.dynamics.directional import directional_flow, weights_descent, weights_flow
+from widthwise.ensembles import train_directions
+from widthwise.experiments import Claim, Shard, member_keys, shards_of
+from widthwise.numerics import statistics
+from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
+from widthwise.studies.directional_convergence.common import LAWS
+
+if TYPE_CHECKING:
+    from widthwise.studies.directional_convergence.study import DirectionalConvergence
+
+PART = "lazy"
+LAW = LAWS["circle"]
+TEACHER = np.array([0.0, 1.0])
+RATE, AT = 0.02, np.array([0, 25, 50, 100, 200, 300])
+"""Learning rate in units of 1 / scale^2, and after how many steps to record."""
+
+
+def weights(study: "DirectionalConvergence", width: int, member: int) -> list[np.ndarray]:
+    """Initial weights of a network: fixed, so that theory speaks of the same networks."""
+    draw = np.random.default_rng([study.seed, width, member])
+    return [draw.standard_normal((width, 2)), draw.standard_normal((1, width))]
+
+
+def predict(study: "DirectionalConvergence") -> xr.Dataset:
+    """Directions of these networks, and of one layer from the same starts at twice the time."""
+    shape = (len(study.scales), len(study.widths), study.lazy_members, len(AT))
+    flow, descent, limit = (np.empty(shape) for _ in range(3))
+    slope = np.empty(shape)
+    for index in np.ndindex(shape[:-1]):
+        s, width, member = study.scales[index[0]], study.widths[index[1]], index[2]
+        layers = weights(study, width, member)
+        scale, rate = s / np.sqrt(width), RATE / s**2
+        found = weights_flow(LAW, layers, TEACHER, AT * rate, scale=scale)
+        flow[index] = found.log_tangent
+        steps = np.full(int(AT[-1]), rate)
+        descent[index] = weights_descent(LAW, layers, TEACHER, steps, scale=scale).log_tangent[AT]
+        start = {"norm": float(found.norm[0]), "angle": float(found.angle[0])}
+        times = 2 * AT * RATE
+        one = directional_flow(LAW, times, depth=1, **start)
+        limit[index] = one.log_tangent
+        # d ln tan / d ln t of one layer, exact.
+        slope[index] = -LAW.plane_norm / np.pi * times / one.norm
+    dims = ("scale", "width", "network", "record")
+    curves = {"flow": flow, "descent": descent, "limit": limit, "slope": slope}
+    return xr.Dataset(
+        {name: (dims, value) for name, value in curves.items()},
+        coords={"scale": list(study.scales), "width": list(study.widths)},
+        attrs={"source": "exact flow of the weights; one layer at twice the time"},
+    )
+
+
+def shards(study: "DirectionalConvergence") -> list[Shard]:
+    """One for each scale and width."""
+    count = study.lazy_members
+    return [
+        shard
+        for s in study.scales
+        for width in study.widths
+        for shard in shards_of(PART, {"scale": s, "width": width}, members=count, batch=count)
+    ]
+
+
+def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr.Dataset:
+    """Train the networks on fresh samples."""
+    s, width = float(shard.settings["scale"]), int(shard.settings["width"])
+    each = [weights(study, width, member) for member in range(*shard.members)]
+    # Factors of the outputs go into the weights, and their squares into the learning rate.
+    factor = np.sqrt(s / np.sqrt(width))
+    layers = [factor * np.stack(w) for w in zip(*each, strict=True)]
+    found = train_directions(
+        LAW.draw,
+        layers,
+        TEACHER,
+        keys=member_keys(key, width, shard.members),
+        learning_rate=RATE / s**2 * factor**2,
+        batch_size=study.batch_size,
+        at=AT,
+    )
+    w = found["product"].values
+    along = w @ TEACHER
+    tangent = np.linalg.norm(w, axis=-1) - along
+    return xr.Dataset({"log_tangent": (("member", "record"), np.log(tangent / np.abs(w[..., 0])))})
+
+
+def claims(
+    study: "DirectionalConvergence", prediction: xr.Dataset, measurement: xr.Dataset
+) -> list[Claim]:
+    """The angle of every width and scale, the lazy limit, and that small scales turn earlier."""
+    found = []
+    for s in study.scales:
+        for width in study.widths:
+            at = {"scale": s, "width": width}
+            exact = prediction.sel(at)
+            gaps = _values(measurement, at) - exact.flow.values
+            mean = statistics.mean(gaps[:, -1])
+            predicted = float(exact.flow.mean("network")[-1])
+            reached = np.abs((exact.flow - exact.descent).mean("network"))
+            found.append(
+                Claim(
+                    f"width-{width}-scale-{s:g}",
+                    f"ln tan(angle / 2) at time {AT[-1] * RATE:g}: two layers, width {width}, "
+                    f"output scale {s:g}",
+                    predicted,
+                    predicted + float(mean.value),
+                    float(mean.standard_error),
+                    float(reached.max()),
+                    members=study.lazy_members,
+                )
+            )
+    lazy, rich, wide = max(study.scales), min(study.scales), max(study.widths)
+    exact = prediction.sel(scale=lazy, width=wide)
+    gaps = _values(measurement, {"scale": lazy, "width": wide}) - exact.limit.values
+    mean = statistics.mean(gaps[:, -1])
+    predicted = float(exact.limit.mean("network")[-1])
+    found.append(
+        Claim(
+            "lazy-limit",
+            f"ln tan(angle / 2) of width {wide}, output scale {lazy:g}: one layer at twice the "
+            "time",
+            predicted,
+            predicted + float(mean.value),
+            float(mean.standard_error),
+            float(np.sqrt(2 / wide) * np.abs(exact.slope.mean("network")[-1])),
+            members=study.lazy_members,
+        )
+    )
+    if rich == lazy:
+        return found
+    both = [_values(measurement, {"scale": s, "width": wide})[:, -1] for s in (rich, lazy)]
+    mean = statistics.mean(both[0] - both[1])
+    found.append(
+        Claim(
+            "rich-is-faster",
+            f"ln tan(angle / 2) at output scale {rich:g} less that at {lazy:g}, width {wide}",
+            0.0,
+            float(mean.value),
+            float(mean.standard_error),
+            0.0,
+            "at_most",
+            members=study.lazy_members,
+        )
+    )
+    return found
+
+
+def pictures(
+    study: "DirectionalConvergence", prediction: xr.Dataset, measurement: xr.Dataset
+) -> list[Picture]:
+    """Angle against width for every scale, with the lazy limit; and against time."""
+    figure, (left, right) = new_figure(2, titles=("at the end", "widest networks"))
+    widths, wide = np.array(study.widths), max(study.widths)
+    times = AT[1:] * RATE
+    for i, s in enumerate(study.scales):
+        exact = prediction.sel(scale=s)
+        theory(left, widths, exact.flow.mean("network")[:, -1], f"scale {s:g}", color=i)
+        seen = [
+            statistics.mean(_values(measurement, {"scale": s, "width": n})[:, -1])
+            for n in study.widths
+        ]
+        _points(left, widths, seen, f"scale {s:g}", i)
+        theory(
+            right, times, exact.flow.sel(width=wide).mean("network")[1:], f"scale {s:g}", color=i
+        )
+        values = _values(measurement, {"scale": s, "width": wide})
+        seen = [statistics.mean(values[:, j]) for j in range(1, len(AT))]
+        _points(right, times, seen, f"scale {s:g}", i)
+    limit = prediction.limit.sel(scale=max(study.scales)).mean("network")
+    color = len(study.scales)
+    theory(left, widths, limit[:, -1], "one layer, time doubled", color=color, dash="dashed")
+    line = limit.sel(width=wide)[1:]
+    theory(right, times, line, "one layer, time doubled", color=color, dash="dashed")
+    log_axis(left, "x", base=2, ticks=widths)
+    left.set_xlabel("width")
+    right.set_xlabel("scale² × learning rate × steps")
+    for ax in (left, right):
+        ax.set_ylabel("mean of ln tan(angle / 2)")
+        legend(ax)
+    return [
+        Picture(
+            "lazy",
+            "From lazy to rich: small outputs and narrow layers turn earlier",
+            "Two layers, independent normal weights, inputs on the circle. Lines: exact flow of "
+            f"the weights of the same {study.lazy_members} networks. Points: trained on fresh "
+            "samples, with standard errors over networks, most of which is their random start. "
+            "Dashed: wide lazy networks.",
+            figure,
+        )
+    ]
+
+
+def _points(ax, x, seen, label, color) -> None:
+    values = [float(s.value) for s in seen]
+    measured(ax, x, values, [float(s.standard_error) for s in seen], label, color=color)
+
+
+def _values(measurement: xr.Dataset, at: dict) -> np.ndarray:
+    return measurement.log_tangent.sel(at).transpose("member", "record").values
