@@ -1,6 +1,5 @@
 """Opening files of weights, whatever wrote them."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +88,7 @@ def _read_file(path: Path, like: Any = None) -> tuple[str, dict[str, Stored]]:
 
 
 def _read_zip(path: Path) -> tuple[str, dict[str, Stored]]:
-    try:
-        archive = Archive(path)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"the archive is cut short or damaged ({error})") from None
+    archive = Archive(path)
     programs = [name for name in archive.sizes if name.rpartition("/")[2] == "data.pkl"]
     if len(programs) == 1:
         return "torch", read_torch(archive, programs[0])

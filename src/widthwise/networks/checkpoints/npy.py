@@ -3,14 +3,14 @@
 Source: NumPy Enhancement Proposal 1.
 """
 
-from typing import IO
+from io import BufferedIOBase
 
 import numpy as np
 
 from widthwise.networks.checkpoints.stored import DTYPES, checked_shape
 
 
-def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype, bool]:
+def read_header(file: BufferedIOBase, name: str) -> tuple[tuple[int, ...], np.dtype, bool]:
     """Read what stands before the numbers.
 
     Parameters

@@ -1,5 +1,6 @@
 """Reading .npz archives of NumPy."""
 
+import io
 import math
 from functools import partial
 
@@ -8,6 +9,8 @@ import numpy as np
 from widthwise.networks.checkpoints.archive import Archive
 from widthwise.networks.checkpoints.npy import as_array, read_header, type_name
 from widthwise.networks.checkpoints.stored import Stored
+
+_LONGEST_HEADER = 2**16
 
 
 def read_npz(archive: Archive) -> dict[str, Stored]:
@@ -23,9 +26,9 @@ def read_npz(archive: Archive) -> dict[str, Stored]:
         if not member.endswith(".npy"):
             continue
         name = member.removesuffix(".npy")
-        with archive.open(member) as file:
-            shape, dtype, fortran = read_header(file, name)
-            start = file.tell()
+        file = io.BytesIO(archive.start(member, _LONGEST_HEADER))
+        shape, dtype, fortran = read_header(file, name)
+        start = file.tell()
         if start + math.prod(shape) * dtype.itemsize != size:
             raise ValueError(f"the array {name!r} of shape {shape} does not fill its {size} bytes")
         if kind := type_name(dtype):

@@ -24,8 +24,8 @@ _PATTERNS = {
     "query": r"query q_proj q_lin wq to_q (self)?(attention|attn)\.q",
     "key": r"key k_proj k_lin wk to_k (self)?(attention|attn)\.k",
     "value": r"value v_proj v_lin wv to_v (self)?(attention|attn)\.v",
-    "attention output": r"(attention|attn)\w*\.(output\.dense|c_proj|out_proj|proj|out_lin|dense|out) "
-    r"selfattention\.o o_proj out_proj to_out wo_attn attention\.wo",
+    "attention output": r"(attention|attn)\w*\.(output\.dense|[a-z_]*proj|out_lin|dense|out|wo) "
+    r"selfattention\.o o_proj out_proj to_out",
     "MLP gate": r"gate_proj mlp\.gate ffn_gate feed_forward\.w1 wi_0",
     "MLP in": r"intermediate\.dense up_proj c_fc fc1 linear1 lin1 dense_h_to_4h wi wi_1 "
     r"feed_forward\.w3 ffn_up",

@@ -1,0 +1,8 @@
+"""How far a matrix of weights is from independent Gaussian entries, by many measures."""
+
+from widthwise.observables.layer_statistics.entries import EntryOutlier as EntryOutlier
+from widthwise.observables.layer_statistics.layer import LayerStatistics as LayerStatistics
+from widthwise.observables.layer_statistics.layer import layer_statistics as layer_statistics
+from widthwise.observables.layer_statistics.null import AgainstNull as AgainstNull
+from widthwise.observables.layer_statistics.verdict import sentences as sentences
+from widthwise.observables.layer_statistics.verdict import verdict as verdict

@@ -1,0 +1,130 @@
+"""One matrix of weights against independent Gaussian entries."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from widthwise.numerics.statistics import Numbers
+from widthwise.observables.layer_statistics.entries import (
+    Entries,
+    describe_entries,
+    entry_null,
+)
+from widthwise.observables.layer_statistics.null import AgainstNull, against
+from widthwise.observables.layer_statistics.spectrum import (
+    Spectrum,
+    describe_spectrum,
+    spectrum_null,
+)
+
+SMALLEST = 8
+"""Fewest rows and columns: smaller matrices have no statistics."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStatistics:
+    """Statistics of one matrix, each beside its null distribution at the same shape.
+
+    Attributes
+    ----------
+    shape
+        Outputs and inputs.
+    entries, spectrum
+        The statistics themselves, with outlying entries and singular values.
+    shuffled_outliers
+        Singular values beyond the bulk when the same entries are put into random places: what
+        huge entries cause by themselves. Not counted (0) where the matrix has none.
+    skewness, kurtosis, quantile_skewness, quantile_kurtosis, inner_kurtosis, energy
+        Of the entries: moments (the kurtosis is the excess one), their robust twins, the kurtosis
+        without the outlying entries, the energy statistic.
+    largest, bulk_distance, stable_rank, power_exponent
+        Of the singular values: the largest beyond the edge of the bulk in units of the Tracy-Widom
+        scale, the distance of all from the Marchenko-Pastur law, and two popular summaries.
+    """
+
+    shape: tuple[int, int]
+    entries: Entries
+    spectrum: Spectrum
+    shuffled_outliers: int
+    skewness: AgainstNull
+    kurtosis: AgainstNull
+    quantile_skewness: AgainstNull
+    quantile_kurtosis: AgainstNull
+    inner_kurtosis: AgainstNull
+    energy: AgainstNull
+    largest: AgainstNull
+    bulk_distance: AgainstNull
+    stable_rank: AgainstNull
+    power_exponent: AgainstNull
+
+
+def layer_statistics(matrix: Numbers, *, draws: int = 99) -> LayerStatistics:
+    """Measure how far a matrix is from independent Gaussian entries of one variance.
+
+    Parameters
+    ----------
+    matrix
+        Outputs x inputs, at least 8 x 8. Nothing depends on its scale.
+    draws
+        Random matrices for the null distributions of the singular values, at least 19. They are
+        kept for other matrices of the same shape.
+
+    Returns
+    -------
+    LayerStatistics
+
+    Raises
+    ------
+    ValueError
+        If the matrix is no matrix, too small, constant, or has entries that are not finite.
+
+    Notes
+    -----
+    The null distributions are those of Gaussian entries at the same shape, by simulation. A layer
+    initialized with uniform entries has an excess kurtosis of -1.2, and the same singular values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(0).standard_normal((60, 40))
+    >>> found = layer_statistics(noise + 0.5)
+    >>> found.kurtosis.ordinary, found.spectrum.outliers
+    (True, 1)
+    """
+    w = _matrix(matrix)
+    if draws < 19:
+        raise ValueError(f"draws is {draws}: give at least 19 for the ends of a distribution")
+    entries, spectrum = describe_entries(w), describe_spectrum(w)
+    nulls = entry_null(w.size) | spectrum_null(*w.shape, draws)
+    numbers = {**entries.numbers, **spectrum.numbers}
+    return LayerStatistics(
+        shape=w.shape,
+        entries=entries,
+        spectrum=spectrum,
+        shuffled_outliers=_shuffled_outliers(w) if spectrum.outliers else 0,
+        **{name: against(null, numbers[name]) for name, null in nulls.items()},
+    )
+
+
+def _shuffled_outliers(matrix: Float[np.ndarray, "n m"]) -> int:
+    shuffled = np.random.default_rng(0).permutation(matrix.ravel()).reshape(matrix.shape)
+    return describe_spectrum(shuffled).outliers
+
+
+def _matrix(given: Numbers) -> Float[np.ndarray, "n m"]:
+    array = np.asarray(given)
+    if array.ndim != 2 or min(array.shape) < SMALLEST:
+        raise ValueError(
+            f"the matrix has shape {array.shape}: give one of at least {SMALLEST} x {SMALLEST}"
+        )
+    array = array.astype(np.float64 if array.dtype == np.float64 else np.float32, copy=False)
+    if not np.all(np.isfinite(array)):
+        bad = np.argwhere(~np.isfinite(array))
+        raise ValueError(
+            f"{len(bad)} entries of the matrix are not finite, the first in row {bad[0, 0]}, "
+            f"column {bad[0, 1]}: this network has diverged, or the file is damaged"
+        )
+    if array.min() == array.max():
+        raise ValueError("all entries of the matrix are equal: it has no distribution")
+    return array

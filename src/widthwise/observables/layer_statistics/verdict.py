@@ -1,0 +1,109 @@
+"""What the statistics of a layer say, in words."""
+
+from widthwise.observables.layer_statistics.layer import LayerStatistics
+from widthwise.observables.layer_statistics.null import AgainstNull
+
+_FEW, _MOST = 0.01, 0.8  # so few entries make so much of the kurtosis
+
+
+def verdict(layer: LayerStatistics) -> str:
+    """Return the verdict on a layer in a few words, such as ``heavy tails, 3 outliers``."""
+    words = [word for word in (_entries_word(layer), _spectrum_word(layer)) if word]
+    return ", ".join(words) or "like noise"
+
+
+def sentences(layer: LayerStatistics) -> list[str]:
+    """Return what the statistics say in plain sentences: entries, spectrum, power law."""
+    return [*_about_entries(layer), *_about_spectrum(layer), _about_exponent(layer.power_exponent)]
+
+
+def _single_entries(layer: LayerStatistics) -> bool:
+    """Whether a few entries by themselves make most of the kurtosis."""
+    few = 0 < layer.entries.outliers <= _FEW * layer.shape[0] * layer.shape[1]
+    return few and layer.inner_kurtosis.value < (1 - _MOST) * layer.kurtosis.value
+
+
+def _entries_word(layer: LayerStatistics) -> str:
+    if _single_entries(layer):
+        return "single huge entries"
+    tails = layer.inner_kurtosis.beyond_all or layer.kurtosis.beyond_all
+    if tails:
+        return "heavy tails" if tails > 0 else "light tails"
+    return "skewed entries" if layer.skewness.beyond_all else ""
+
+
+def _spectrum_word(layer: LayerStatistics) -> str:
+    count = layer.spectrum.outliers
+    if count:
+        return f"{count} outlier" + ("s" if count > 1 else "")
+    return "deformed bulk" if layer.bulk_distance.beyond_all > 0 else ""
+
+
+def _about_entries(layer: LayerStatistics) -> list[str]:
+    kurtosis, inner, outliers = layer.kurtosis, layer.inner_kurtosis, layer.entries.outliers
+    said = []
+    if _single_entries(layer):
+        top = layer.entries.largest[0]
+        said.append(
+            f"{_entries(outliers)} of {layer.shape[0] * layer.shape[1]:,} lie further out than "
+            f"Gaussian ones would, the furthest at row {top.row}, column {top.column}, "
+            f"{top.deviations:+.0f} robust standard deviations: they make the excess kurtosis "
+            f"{kurtosis.value:.3g}, without them it is {inner.value:.2g}."
+        )
+    elif kurtosis.beyond_all > 0:
+        said.append(
+            f"The entries have heavier tails than Gaussian ones: excess kurtosis "
+            f"{kurtosis.value:.3g} (noise: {_range(kurtosis)})"
+            + (f", {_entries(outliers)} too far out for noise." if outliers else ".")
+        )
+    elif kurtosis.beyond_all < 0:
+        said.append(
+            f"The entries have lighter tails than Gaussian ones: excess kurtosis "
+            f"{kurtosis.value:.3g} (noise: {_range(kurtosis)}); uniform ones have -1.2."
+        )
+    elif layer.energy.beyond_all > 0:
+        said.append("The entries are not Gaussian, though their kurtosis is.")
+    else:
+        said.append("The entries cannot be told from Gaussian ones.")
+    if layer.quantile_skewness.beyond_all and layer.skewness.beyond_all:
+        said.append(f"They are skewed: {layer.skewness.value:.2g}.")
+    return said
+
+
+def _about_spectrum(layer: LayerStatistics) -> list[str]:
+    spectrum, said = layer.spectrum, []
+    if spectrum.outliers:
+        ratio = spectrum.singular_values[0] / spectrum.edge
+        several = spectrum.outliers > 1
+        said.append(
+            f"{spectrum.outliers} singular value{'s' if several else ''} of "
+            f"{len(spectrum.singular_values)} lie{'' if several else 's'} beyond the bulk of a "
+            f"random matrix, the largest at {ratio:.3g} times its edge."
+        )
+        if layer.shuffled_outliers:
+            said.append(
+                f"With the same entries in random places {layer.shuffled_outliers} would: those come "
+                "from the sizes of entries, not from their places."
+            )
+    else:
+        said.append("No singular value lies beyond the bulk of a random matrix.")
+    if layer.bulk_distance.beyond_all > 0:
+        said.append(
+            f"The bulk is not that of independent entries of one variance: it departs from the "
+            f"Marchenko-Pastur law by {layer.bulk_distance.value:.2g} (noise: up to "
+            f"{layer.bulk_distance.high:.2g})."
+        )
+    return said
+
+
+def _about_exponent(exponent: AgainstNull) -> str:
+    usual = "as noise of this shape" if exponent.ordinary else "unlike noise of this shape"
+    return f"Power-law exponent {exponent.value:.3g}, {usual} ({_range(exponent)})."
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} entries" if count > 1 else "1 entry"
+
+
+def _range(number: AgainstNull) -> str:
+    return f"{number.low:.2g} to {number.high:.2g}"
