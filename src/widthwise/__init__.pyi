@@ -13,6 +13,7 @@ from . import plotting as plotting
 from . import report as report
 from . import spectra as spectra
 from . import studies as studies
+from . import weights as weights
 from .activations import Activation as Activation
 from .dynamics import Solver as Solver
 from .dynamics import dmft as dmft
