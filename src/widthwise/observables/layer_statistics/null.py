@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import fdtr, fdtrc, fdtri
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,20 @@ def against(null: Float[np.ndarray, " draws"], value: float) -> AgainstNull:
     return AgainstNull(
         value, low, median, high, float(p_value) if np.isfinite(value) else np.nan, float(z)
     )
+
+
+def against_ratio(value: float, first: int, second: int) -> AgainstNull:
+    """Hold a ratio of two variances against the F distribution.
+
+    Parameters
+    ----------
+    value
+        The ratio.
+    first, second
+        Degrees of freedom of the upper and of the lower variance.
+    """
+    low, median, high = (float(fdtri(first, second, p)) for p in (0.025, 0.5, 0.975))
+    tail = min(fdtr(first, second, value), fdtrc(first, second, value))
+    # to first order in the degrees of freedom of both
+    spread = (2 / first + 2 / second) ** 0.5
+    return AgainstNull(value, low, median, high, float(min(1.0, 2 * tail)), (value - 1) / spread)

@@ -48,18 +48,19 @@ def describe_spectrum(matrix: Float[np.ndarray, "n m"]) -> Spectrum:
         float(bulk.sigma),
         float(bulk.edge),
         int(np.sum(bulk.outlier)),
-        _numbers(values, rows, columns),
+        _numbers(values, bulk.excess, bulk.distance),
     )
 
 
-def _numbers(values: np.ndarray, rows: int, columns: int) -> dict[str, float]:
-    bulk = fit_bulk(values, rows, columns)
+def _numbers(
+    values: np.ndarray, excess: np.ndarray, distance: np.ndarray | np.floating
+) -> dict[str, float]:
     squares = values**2
     positive = squares[squares > 1e-12 * squares[0]] if squares[0] > 0 else squares[:0]
     several = len(positive) > 1 and positive[0] > positive[-1]
     return {
-        "largest": float(bulk.excess[0]),
-        "bulk_distance": float(bulk.distance),
+        "largest": float(excess[0]),
+        "bulk_distance": float(distance),
         "stable_rank": float(squares.sum() / squares[0]) if squares[0] > 0 else np.nan,
         "power_exponent": fit_power_tail(positive).exponent if several else np.nan,
     }
@@ -75,5 +76,6 @@ def spectrum_null(rows: int, columns: int, draws: int) -> dict[str, Float[np.nda
         return spectrum_null(columns, rows, draws)
     rng = np.random.default_rng((rows, columns))
     drawn = gaussian_singular_values(rows, columns, draws=draws, rng=rng) / rows**0.5
-    found = [_numbers(values, rows, columns) for values in drawn]
+    bulk = fit_bulk(drawn, rows, columns)
+    found = list(map(_numbers, drawn, bulk.excess, bulk.distance))
     return {name: np.array([numbers[name] for numbers in found]) for name in found[0]}

@@ -3,6 +3,7 @@
 from widthwise.observables.layer_statistics.layer import LayerStatistics
 from widthwise.observables.layer_statistics.null import AgainstNull
 
+_LEVEL = 0.001  # of the test on each square matrix: a network has dozens
 _FEW, _MOST = 0.01, 0.8  # so few entries make so much of the kurtosis
 
 
@@ -14,7 +15,13 @@ def verdict(layer: LayerStatistics) -> str:
 
 def sentences(layer: LayerStatistics) -> list[str]:
     """Return what the statistics say in plain sentences: entries, spectrum, power law."""
-    return [*_about_entries(layer), *_about_spectrum(layer), _about_exponent(layer.power_exponent)]
+    return [
+        *_about_entries(layer),
+        *_about_rows(layer),
+        *_about_spectrum(layer),
+        *_about_tied(layer),
+        _about_exponent(layer.power_exponent),
+    ]
 
 
 def _single_entries(layer: LayerStatistics) -> bool:
@@ -70,6 +77,22 @@ def _about_entries(layer: LayerStatistics) -> list[str]:
     return said
 
 
+def _about_rows(layer: LayerStatistics) -> list[str]:
+    return [
+        f"The means of {name} vary {number.value:.2g} times as much as those of independent "
+        f"entries (noise: {_range(number)})."
+        for name, number in (("rows", layer.rows), ("columns", layer.columns))
+        if number.beyond_all
+    ]
+
+
+def _about_tied(layer: LayerStatistics) -> list[str]:
+    if layer.tied is None:
+        return []
+    words = layer.tied.verdict(_LEVEL)
+    return [f"{words[:1].upper()}{words[1:]}, as far as one matrix tells."]
+
+
 def _about_spectrum(layer: LayerStatistics) -> list[str]:
     spectrum, said = layer.spectrum, []
     if spectrum.outliers:
@@ -82,8 +105,8 @@ def _about_spectrum(layer: LayerStatistics) -> list[str]:
         )
         if layer.shuffled_outliers:
             said.append(
-                f"With the same entries in random places {layer.shuffled_outliers} would: those come "
-                "from the sizes of entries, not from their places."
+                f"With the same entries in random places {layer.shuffled_outliers} would: those "
+                "come from the sizes of entries, not from their places."
             )
     else:
         said.append("No singular value lies beyond the bulk of a random matrix.")
