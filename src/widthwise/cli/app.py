@@ -16,6 +16,7 @@ from widthwise.cli.output import parse
 from widthwise.cli.pages import report
 from widthwise.cli.regress import regress
 from widthwise.cli.run import run
+from widthwise.cli.weights import weights
 
 _HELP = """What a neural network does as its width grows: a prediction beside a measurement.
 
@@ -40,6 +41,7 @@ def root() -> App:
     app.command(report)
     app.command(activation)
     app.command(regress)
+    app.command(weights)
     app.command(cite)
     return app
 

@@ -4,7 +4,7 @@ from widthwise.observables.layer_statistics.layer import LayerStatistics
 from widthwise.observables.layer_statistics.null import AgainstNull
 
 _LEVEL = 0.001  # of the test on each square matrix: a network has dozens
-_FEW, _MOST = 0.01, 0.8  # so few entries make so much of the kurtosis
+_MOST = 0.8  # of the kurtosis
 
 
 def verdict(layer: LayerStatistics) -> str:
@@ -24,15 +24,15 @@ def sentences(layer: LayerStatistics) -> list[str]:
     ]
 
 
-def _single_entries(layer: LayerStatistics) -> bool:
-    """Whether a few entries by themselves make most of the kurtosis."""
-    few = 0 < layer.entries.outliers <= _FEW * layer.shape[0] * layer.shape[1]
-    return few and layer.inner_kurtosis.value < (1 - _MOST) * layer.kurtosis.value
+def _huge_entries(layer: LayerStatistics) -> bool:
+    """Whether the outlying entries by themselves make most of the kurtosis."""
+    whole = layer.kurtosis
+    return whole.beyond_all > 0 and layer.inner_kurtosis.value < (1 - _MOST) * whole.value
 
 
 def _entries_word(layer: LayerStatistics) -> str:
-    if _single_entries(layer):
-        return "single huge entries"
+    if _huge_entries(layer):
+        return "huge entries"
     tails = layer.inner_kurtosis.beyond_all or layer.kurtosis.beyond_all
     if tails:
         return "heavy tails" if tails > 0 else "light tails"
@@ -49,7 +49,7 @@ def _spectrum_word(layer: LayerStatistics) -> str:
 def _about_entries(layer: LayerStatistics) -> list[str]:
     kurtosis, inner, outliers = layer.kurtosis, layer.inner_kurtosis, layer.entries.outliers
     said = []
-    if _single_entries(layer):
+    if _huge_entries(layer):
         top = layer.entries.largest[0]
         said.append(
             f"{_entries(outliers)} of {layer.shape[0] * layer.shape[1]:,} lie further out than "
