@@ -8,6 +8,8 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.text import Text
+
     from widthwise.observables.layer_statistics import Change, Survey
 
 
@@ -78,7 +80,8 @@ def weights(
             }
         )
         return
-    _print_survey(surveys[-1])
+    for one in surveys[:1] + surveys[1:][-1:]:
+        _print_survey(one)
     for one, step in zip(surveys[1:], steps, strict=True):
         _print_changes(surveys[0], one, step)
     if page:
@@ -98,27 +101,25 @@ def _print_survey(survey: "Survey") -> None:
     from widthwise.report.weights import headline
 
     def beside(number: AgainstNull) -> str:
-        return f"{number.value:.3g} ({number.low:.2g}–{number.high:.2g})"
+        return f"{number.value:.3g} ({number.median:.3g})"
 
     rows = [
         (
-            layer.matrix.name,
-            layer.matrix.role,
+            _name(layer.matrix.name, layer.matrix.role),
             f"{layer.matrix.shape[0]}×{layer.matrix.shape[1]}",
             f"{layer.statistics.kurtosis.value:+.3g}",
-            f"{layer.statistics.inner_kurtosis.value:+.2g}",
             beside(layer.statistics.stable_rank),
             beside(layer.statistics.power_exponent),
             verdict(layer.statistics),
         )
         for layer in survey.layers
     ]
-    columns = (
-        "matrix", "role", ">shape", ">kurtosis", ">inner", ">stable rank (noise)",
-        ">exponent (noise)", "verdict",
-    )  # fmt: skip
+    columns = ("matrix", ">shape", ">kurtosis", ">stable rank", ">exponent", "verdict")
     checkpoint = survey.checkpoint
-    title = f"{checkpoint.path} ({checkpoint.format}, {survey.parameters:,} numbers)"
+    title = (
+        f"{checkpoint.path} ({checkpoint.format}, {survey.parameters:,} numbers); in brackets the "
+        "median of noise"
+    )
     table(columns, rows, title=title)
     line(headline(survey))
     for stack in survey.stacks:
@@ -130,6 +131,13 @@ def _print_survey(survey: "Survey") -> None:
         line(f"{len(survey.others)} arrays left out: biases, norms and others (--json lists them)")
 
 
+def _name(name: str, role: str) -> "Text":
+    """Return a name that is folded rather than cut, with the role below."""
+    from rich.text import Text
+
+    return Text(f"{name}\n{role}", overflow="fold")
+
+
 def _print_changes(first: "Survey", later: "Survey", step: "Sequence[Change]") -> None:
     from widthwise.cli.output import line, table
 
@@ -138,7 +146,7 @@ def _print_changes(first: "Survey", later: "Survey", step: "Sequence[Change]") -
         return
     rows = [
         (
-            change.name,
+            _name(change.name, change.role),
             f"{change.moved:.3g}",
             f"{change.wasserstein:.3g}",
             f"{change.floor:.2g}",

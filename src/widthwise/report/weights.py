@@ -89,19 +89,19 @@ def render_weights(surveys: Sequence[Survey], *, seconds: float | None = None) -
     """Return the page as HTML; see `write_weights_page`."""
     survey = surveys[-1]
     steps = [changes(surveys[0], later) for later in surveys[1:]]
-    name = survey.checkpoint.path.name
+    names = [_file_name(one.checkpoint.path) for one in surveys]
     rows = [_layer_row(index, layer) for index, layer in enumerate(survey.layers)]
     return document(
         "weights.html",
-        title=name,
-        source=", ".join(one.checkpoint.path.name for one in surveys),
+        title=names[-1],
+        source=", ".join(names),
         headline=headline(survey),
         tally=Counter(row.tone for row in rows),
         facts=_facts(survey, seconds),
         rows=rows,
         stacks=survey.stacks,
         figures=cards(weights_pictures(survey, steps), "weights"),
-        series=[one.checkpoint.path.name for one in surveys],
+        series=names,
         steps=[[_change_row(change) for change in step] for step in steps],
         pairs=_side_by_side(surveys[0], survey) if len(surveys) > 1 else [],
         others=sorted(survey.others.items()),
@@ -118,6 +118,12 @@ def headline(survey: Survey) -> str:
     if not noise:
         return f"All {total} matrices differ from noise." if total > 1 else "It differs from noise."
     return f"{total - noise} of {total} matrices differ from noise; {noise} cannot be told from it."
+
+
+def _file_name(path: Path) -> str:
+    """Return the name of a file, of a folder with the one above it."""
+    path = path.resolve()
+    return f"{path.parent.name}/{path.name}" if path.is_dir() else path.name
 
 
 def _facts(survey: Survey, seconds: float | None) -> list[tuple[str, str]]:
@@ -164,7 +170,7 @@ def _number_row(name: str, one: AgainstNull) -> NumberRow:
     return NumberRow(
         label=words[:1].upper() + words[1:],
         value=rounded(one.value),
-        noise=f"{number(one.low, 2)} to {number(one.high, 2)}",
+        noise=f"{rounded(one.low)} to {rounded(one.high)}",
         p_value=number(one.p_value, 2),
         ordinary=one.ordinary,
     )

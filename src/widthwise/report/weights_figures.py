@@ -119,9 +119,9 @@ def _changes(changes: Sequence[Sequence[Change]]) -> Picture:
         coords={"checkpoint": times, "matrix": names},
     )
     caption = (
-        "Left, the Wasserstein-2 distance between the Gaussian laws fitted to a matrix at first "
-        "and later; right, the distance of the matrices themselves. Entries may move far while their "
-        "law stays."
+        "Left, the Wasserstein-2 distance between the Gaussian laws fitted to a matrix at "
+        "first and later; right, the distance of the matrices themselves. Entries may move far "
+        "while their law stays."
     )
     return Picture("change", "What moved since the first checkpoint", caption, figure, data)
 

@@ -9,7 +9,7 @@ from widthwise.networks.checkpoints.stored import Stored, one_clear_error
 from widthwise.numerics.memory import refuse_beyond_memory
 
 
-class Checkpoint(Mapping[str, np.ndarray]):
+class Checkpoint(Mapping):
     """Arrays of a checkpoint by name, in the order of the file.
 
     Nothing is kept: every access reads the file again, so that a large checkpoint needs memory for

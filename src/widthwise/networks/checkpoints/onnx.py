@@ -129,6 +129,10 @@ def _stored(path: Path, name: str, tensor: Any, use: tuple[Layout | None, str | 
         check_size(name, shape, dtype, len(tensor.raw_data))
         read = partial(decode, tensor.raw_data, dtype, shape)
     else:
+        fields = (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data,
+                  tensor.uint64_data)  # fmt: skip
+        if sum(map(len, fields)) < math.prod(shape):
+            raise ValueError(f"the array {name!r} of shape {shape} lacks entries")
         read = partial(_typed, tensor, name, shape)
     return Stored(shape, dtype, read, layout, role)
 

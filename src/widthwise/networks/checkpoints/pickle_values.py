@@ -123,6 +123,11 @@ class _Reader:
         elif not isinstance(target, Thing | Call):  # a set, say
             raise ValueError("its pickle appends to what is no list")
 
+    def dictionary(self) -> None:
+        items = self.marked()
+        self.stack.append({})
+        self.set_items(items)
+
     def set_items(self, items: list) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(items) % 2:
@@ -214,6 +219,7 @@ _ACTIONS: dict[str, Callable[[_Reader], object]] = {
     "TUPLE2": lambda reader: reader.tuple_of(2),
     "TUPLE3": lambda reader: reader.tuple_of(3),
     "LIST": lambda reader: _push(reader, reader.marked()),
+    "DICT": lambda reader: reader.dictionary(),
     "APPEND": lambda reader: reader.extend([reader.stack.pop()]),
     "APPENDS": lambda reader: reader.extend(reader.marked()),
     "ADDITEMS": lambda reader: reader.extend(reader.marked()),

@@ -40,7 +40,7 @@ _OTHERS = """
 _HARMLESS = frozenset((*_TENSORS, _TYPED_TENSOR, *_PARAMETERS, *_OTHERS.split()))
 _MODEL_KEYS = ("state_dict", "model_state_dict", "model", "module", "network", "net", "params")
 _MODULE_PARTS = ("_parameters", "_buffers", "_modules")
-_MOST_PLACES = 2_000_000
+_MOST_PLACES = 200_000
 
 
 def read_torch(archive: Archive, program: str) -> dict[str, Stored]:

@@ -129,4 +129,4 @@ def _entries(count: int) -> str:
 
 
 def _range(number: AgainstNull) -> str:
-    return f"{number.low:.2g} to {number.high:.2g}"
+    return f"{number.low:.3g} to {number.high:.3g}"
