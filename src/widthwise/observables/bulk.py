@@ -56,10 +56,10 @@ def fit_bulk(values: Float[np.ndarray, "*s k"], rows: int, columns: int) -> Bulk
     expected = law.cdf(np.nan_to_num(values / safe, nan=0.0))
     distance = np.maximum(np.abs(expected - below), np.abs(expected - below + 1 / count))
     return Bulk(
-        sigma=sigma,
-        edge=law.edges[1] * sigma,
-        threshold=threshold,
+        sigma=np.asarray(sigma),
+        edge=np.asarray(law.edges[1] * sigma),
+        threshold=np.asarray(threshold),
         excess=(values / (law.edges[1] * safe) - 1) / edge_scale(rows, columns),
         outlier=values > threshold[..., None],
-        distance=distance.max(axis=-1),
+        distance=np.asarray(distance.max(axis=-1)),
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from widthwise.observables.layer_statistics.survey import Survey
 from widthwise.observables.weight_spectra import weight_spectra
-from widthwise.weights import BipartiteGaussian, squared_wasserstein
+from widthwise.weights import BipartiteGaussian, Fit, squared_wasserstein
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,16 @@ def changes(first: Survey, second: Survey) -> list[Change]:
                     name: value / total if total > 0 else 0.0
                     for name, value in squares.parts.items()
                 },
-                (2 * layer.statistics.law.wasserstein_floor) ** 0.5 / norm,
+                _floor(layer.statistics.law) / norm,
                 float(np.asarray(rank)),
             )
         )
     return found
+
+
+def _floor(found: Fit[BipartiteGaussian]) -> float:
+    """Expected distance of two draws; their means differ as their entries do."""
+    return (2 * (found.wasserstein_floor + found.model.entries)) ** 0.5
 
 
 def _known(model: BipartiteGaussian) -> BipartiteGaussian:

@@ -1,5 +1,6 @@
 """One matrix of weights against independent Gaussian entries."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ from widthwise.weights import BipartiteGaussian, Fit, LikelihoodRatio, fit, like
 
 SMALLEST = 8
 """Fewest rows and columns: smaller matrices have no statistics."""
+
+_FREEDOM = 5  # of the test of tied neurons that one matrix allows
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +126,15 @@ def layer_statistics(matrix: Numbers, *, draws: int = 99) -> LayerStatistics:
         columns=against_ratio(model.columns / model.entries, columns - 1, rest),
         **{name: against(null, numbers[name]) for name, null in nulls.items()},
         law=law,
-        tied=likelihood_ratio(w) if w.shape[0] == w.shape[1] else None,
+        tied=_tied(w) if rows == columns else None,
     )
+
+
+def _tied(matrix: Float[np.ndarray, "n n"]) -> LikelihoodRatio:
+    """Test whether rows and columns count the same neurons; an exact symmetry leaves no doubt."""
+    if np.array_equal(matrix, matrix.T) or np.array_equal(matrix, -matrix.T):
+        return LikelihoodRatio("bipartite", "tied", math.inf, _FREEDOM, float(_FREEDOM), 0.0)
+    return likelihood_ratio(matrix)
 
 
 def _shuffled_outliers(matrix: Float[np.ndarray, "n m"], entries: Entries) -> int:
