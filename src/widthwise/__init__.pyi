@@ -69,6 +69,9 @@ from .networks import Softplus as Softplus
 from .networks import Standard as Standard
 from .networks import SumPool as SumPool
 from .networks import Tanh as Tanh
+from .networks.checkpoints import Checkpoint as Checkpoint
+from .networks.checkpoints import load_weights as load_weights
+from .observables import survey as survey
 from .report import write_page as write_page
 
 __version__: str

@@ -15,7 +15,8 @@ STORAGES = {"float32": b"FloatStorage", "float64": b"DoubleStorage", "float16": 
 
 
 def safetensors_bytes(arrays: dict[str, np.ndarray]) -> bytes:
-    header, data = {"__metadata__": {"format": "np"}}, b""
+    header: dict[str, dict] = {"__metadata__": {"format": "np"}}
+    data = b""
     for name, array in arrays.items():
         raw = array.tobytes()
         header[name] = {
@@ -33,7 +34,7 @@ def framed(header: bytes, data: bytes = b"", length: int | None = None) -> bytes
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
     file = io.BytesIO()
-    np.savez(file, **arrays)
+    np.savez(file, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
 
 

@@ -58,8 +58,8 @@ def test_narrow_types_of_safetensors_are_exact(tmp_path: Path) -> None:
     data = bytes.fromhex("803f0040c0bf0080") + b"\x38\xc0" + b"\0\0"
     path = written(tmp_path, "x.safetensors", framed(json.dumps(header).encode(), data))
     weights = load_weights(path)
-    np.testing.assert_array_equal(weights["bf16"], np.float32([[1, 2], [-1.5, -0.0]]))
-    np.testing.assert_array_equal(weights["f8"], np.float32([1, -2]))
+    np.testing.assert_array_equal(weights["bf16"], np.array([[1, 2], [-1.5, -0.0]]))
+    np.testing.assert_array_equal(weights["f8"], np.array([1, -2]))
     with pytest.raises(ValueError, match="'F4', which is not understood"):
         weights["f4"]
 

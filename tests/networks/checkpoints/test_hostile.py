@@ -226,7 +226,7 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path, suffix: str) -> None:
     edits = st.lists(st.tuples(places, st.binary(max_size=9), st.integers(0, 9)), max_size=4)
 
     @settings(max_examples=40, deadline=None, derandomize=True,
-              suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])  # fmt: skip
+              suppress_health_check=[HealthCheck.too_slow])  # fmt: skip
     @given(edits=edits, end=st.one_of(st.none(), places))
     def survives(edits, end) -> None:
         content = good[:end]
