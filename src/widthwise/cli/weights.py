@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from widthwise.observables.layer_statistics import Change, Survey
 
 
+_SHOWN = 0.05  # share of a change that is worth a word
+
+
 def weights(
     checkpoint: Path,
     /,
@@ -150,7 +153,7 @@ def _print_changes(first: "Survey", later: "Survey", step: "Sequence[Change]") -
             f"{change.moved:.3g}",
             f"{change.wasserstein:.3g}",
             f"{change.floor:.2g}",
-            ", ".join(f"{name} {share:.0%}" for name, share in change.parts.items()),
+            ", ".join(f"{name} {x:.0%}" for name, x in change.parts.items() if x >= _SHOWN),
             f"{change.effective_rank:.3g}",
         )
         for change in step

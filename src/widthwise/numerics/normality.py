@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 _AT_ONCE = 2**20
-_NORMAL_OCTILES = ndtri(np.arange(1, 8) / 8)
+_OCTILES = np.arange(1, 8) / 8
+_NORMAL = ndtri(_OCTILES)
 
 
 @dataclass(frozen=True)
@@ -78,31 +80,34 @@ def robust_shape_of(sample: ArrayLike) -> RobustShape:
     -----
     Sources: Bowley (1920); Moors (1988), "A quantile alternative for kurtosis".
     """
-    octiles = np.quantile(np.asarray(sample).ravel(), np.arange(1, 8) / 8).astype(np.float64)
-    first, middle, last = octiles[1], octiles[3], octiles[5]
-    width = float(last - first)
-    if not width > 0:
-        return RobustShape(float(middle), 0.0, math.nan, math.nan)
-    return RobustShape(
-        median=float(middle),
-        scale=width / float(_NORMAL_OCTILES[5] - _NORMAL_OCTILES[1]),
-        skewness=float(last + first - 2 * middle) / width,
-        excess_kurtosis=_moors(octiles) - _moors(_NORMAL_OCTILES),
-    )
+    octiles = np.quantile(np.asarray(sample).ravel(), _OCTILES).astype(np.float64)
+    if not octiles[5] > octiles[1]:
+        return RobustShape(float(octiles[3]), 0.0, math.nan, math.nan)
+    scale = (octiles[5] - octiles[1]) / (_NORMAL[5] - _NORMAL[1])
+    skewness, kurtosis = octile_shape(octiles)
+    return RobustShape(float(octiles[3]), float(scale), float(skewness), float(kurtosis))
 
 
-def _moors(octiles: np.ndarray) -> float:
-    e1, e2, e3, _, e5, e6, e7 = octiles.tolist()
-    return ((e7 - e5) + (e3 - e1)) / (e6 - e2)
+def octile_shape(
+    octiles: Float[np.ndarray, "7 *s"],
+) -> tuple[Float[np.ndarray, "*s"], Float[np.ndarray, "*s"]]:
+    """Bowley's skewness and Moors's kurtosis, less its normal value, of seven octiles."""
+    bowley = (octiles[5] + octiles[1] - 2 * octiles[3]) / (octiles[5] - octiles[1])
+    return np.asarray(bowley), np.asarray(_moors(octiles) - _moors(_NORMAL))
 
 
-def energy_statistic(sample: ArrayLike) -> float:
-    """Energy statistic of a sample against the normal law of its own mean and variance.
+def _moors(octiles: np.ndarray) -> np.ndarray:
+    e1, e2, e3, _, e5, e6, e7 = octiles
+    return np.asarray(((e7 - e5) + (e3 - e1)) / (e6 - e2))
+
+
+def energy_statistic(samples: ArrayLike) -> Float[np.ndarray, "*s"]:
+    """Energy statistic of samples against the normal law of their own mean and variance.
 
     Parameters
     ----------
-    sample
-        Two different numbers or more.
+    samples
+        Two different numbers or more along the last axis.
 
     Returns
     -------
@@ -112,7 +117,7 @@ def energy_statistic(sample: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        If all numbers are equal.
+        If all numbers of a sample are equal.
 
     Notes
     -----
@@ -120,16 +125,16 @@ def energy_statistic(sample: ArrayLike) -> float:
 
     Examples
     --------
-    >>> round(energy_statistic(np.arange(20)), 12)
+    >>> round(float(energy_statistic(np.arange(20))), 12)
     0.236632994246
     """
-    x = np.sort(np.asarray(sample, np.float64).ravel())
-    n = len(x)
-    scale = np.std(x, ddof=1) if n > 1 else 0.0
-    if not scale > 0:
+    x = np.sort(np.asarray(samples, np.float64), axis=-1)
+    n = x.shape[-1]
+    scale = np.std(x, axis=-1, ddof=1, keepdims=True) if n > 1 else np.zeros(1)
+    if not np.all(scale > 0):
         raise ValueError("an energy statistic needs two different numbers")
-    x = (x - np.mean(x)) / scale
+    x = (x - np.mean(x, axis=-1, keepdims=True)) / scale
     density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-    to_normal = 2 * np.mean(2 * density + x * (2 * ndtr(x) - 1))
-    rank = 2 * np.arange(1, n + 1) - n - 1
-    return float(n * (to_normal - 2 / math.sqrt(math.pi) - 2 * np.dot(rank, x) / n**2))
+    to_normal = 2 * np.mean(2 * density + x * (2 * ndtr(x) - 1), axis=-1)
+    rank = (2 * np.arange(1, n + 1) - n - 1) / n
+    return np.asarray(n * (to_normal - 2 / math.sqrt(math.pi)) - 2 * (x @ rank))

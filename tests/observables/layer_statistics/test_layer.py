@@ -112,7 +112,7 @@ def test_tests_reject_noise_at_their_nominal_rate() -> None:
     """Both ends of every null distribution, at nominal 5 %, over 2,000 random matrices."""
     rng, rejected = np.random.default_rng(7), dict.fromkeys(STATISTICS, 0)
     for _ in range(2000):
-        found = layer_statistics(rng.standard_normal((24, 32)), draws=1999)
+        found = layer_statistics(rng.standard_normal((24, 32)), draws=4999)
         for name, number in numbers_of(found).items():
             rejected[name] += not number.ordinary
     rates = {name: count / 2000 for name, count in rejected.items()}

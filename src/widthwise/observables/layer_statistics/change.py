@@ -66,6 +66,7 @@ def changes(first: Survey, second: Survey) -> list[Change]:
         laws = _known(layer.statistics.law.model), _known(other.statistics.law.model)
         squares = squared_wasserstein(*laws)
         total = squares.total
+        shares = {name: value for name, value in squares.parts.items() if name != "total"}
         rank = weight_spectra(end, initial=start, top=1).effective_rank if moved > 0 else np.nan
         found.append(
             Change(
@@ -73,10 +74,7 @@ def changes(first: Survey, second: Survey) -> list[Change]:
                 layer.matrix.role,
                 moved / norm,
                 total**0.5 / norm,
-                {
-                    name: value / total if total > 0 else 0.0
-                    for name, value in squares.parts.items()
-                },
+                {name: value / total if total > 0 else 0.0 for name, value in shares.items()},
                 _floor(layer.statistics.law) / norm,
                 float(np.asarray(rank)),
             )
