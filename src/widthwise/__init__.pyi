@@ -13,6 +13,7 @@ from . import plotting as plotting
 from . import report as report
 from . import spectra as spectra
 from . import studies as studies
+from . import weights as weights
 from .activations import Activation as Activation
 from .dynamics import Solver as Solver
 from .dynamics import dmft as dmft
@@ -72,6 +73,9 @@ from .networks import Tanh as Tanh
 from .observables import sharpness as sharpness
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
+from .networks.checkpoints import Checkpoint as Checkpoint
+from .networks.checkpoints import load_weights as load_weights
+from .observables import survey as survey
 from .report import write_page as write_page
 
 __version__: str

@@ -18,6 +18,9 @@ pytest.importorskip("playwright")
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Download, Page, sync_playwright
 
+from widthwise.observables import survey
+from widthwise.report import write_weights_page
+
 # The driver of the browser leaves its pipes to the garbage collector.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -98,6 +101,35 @@ def test_page_fits_and_is_accessible(browser, page, size, theme):
             for v in violations
             if v["impact"] in {"serious", "critical"}
         ]
+        assert grave == []
+
+
+@pytest.fixture(scope="module")
+def weights_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two checkpoints with the longest names and the widest tables."""
+    folder, rng = tmp_path_factory.mktemp("weights"), np.random.default_rng(0)
+    names = [f"encoder.layer.{i}.attention.output.dense.weight" for i in range(4)]
+    surveys = []
+    for epoch in range(2):
+        arrays = {name: rng.standard_normal((16, 16)) + epoch for name in names}
+        np.savez(folder / f"epoch_{epoch}.npz", **arrays)  # type: ignore[arg-type]
+        surveys.append(survey(folder / f"epoch_{epoch}.npz", draws=39))
+    return write_weights_page(surveys, folder / "page.html")
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (PHONE, "dark")])
+def test_weights_page_fits_and_is_accessible(browser, weights_page, size, theme):
+    with opened(browser, weights_page, size, theme) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert tab.locator("figure svg[role=img]").count() == 3
+        first = tab.locator("details.matrix").first
+        assert not first.locator("table").first.is_visible()
+        first.locator("summary").click()
+        assert first.locator("table").first.is_visible()
+        assert first.locator(".spectrum svg[role=img]").is_visible()
+        violations = Axe().run(tab).response["violations"]
+        grave = [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in violations
+                 if v["impact"] in {"serious", "critical"}]  # fmt: skip
         assert grave == []
 
 

@@ -19,6 +19,7 @@ from widthwise.cli.run import run
 from widthwise.cli.shard import combine, shard
 from widthwise.cli.slurm import slurm
 from widthwise.cli.status import status
+from widthwise.cli.weights import weights
 
 _HELP = """What a neural network does as its width grows: a prediction beside a measurement.
 
@@ -47,6 +48,7 @@ def root() -> App:
     app.command(slurm)
     app.command(activation)
     app.command(regress)
+    app.command(weights)
     app.command(cite)
     return app
 

@@ -5,11 +5,11 @@ it starts as a Wishart matrix and gradient descent on the weights moves it as ``
 L a function of M. So a hundred thousand networks of any width take seconds, and are exact.
 """
 
-import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, Real
 
+from widthwise.numerics.generators import numpy_generator
 from widthwise.numerics.memory import refuse_beyond_memory
 
 _DIVERGED = 1e12  # entries of the Gram matrix from which a network is given up
@@ -88,7 +88,7 @@ def two_layer_linear_ensemble(
         f"the training of {members} networks on {n} points",
         "give fewer members at a time",
     )
-    generator = np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())
+    generator = numpy_generator(key)
     gram = _draw(generator, root, width, members)
     output, ntk, diverged = train_gram(
         gram, kernel, y, steps=steps, rates=(learning_rate, richness), centered=centered

@@ -2,6 +2,13 @@
 
 from widthwise.observables.curvature import Sharpness as Sharpness
 from widthwise.observables.curvature import sharpness as sharpness
+from widthwise.observables.layer_statistics import LayerStatistics as LayerStatistics
+from widthwise.observables.layer_statistics import Survey as Survey
+from widthwise.observables.layer_statistics import changes as changes
+from widthwise.observables.layer_statistics import layer_statistics as layer_statistics
+from widthwise.observables.layer_statistics import sentences as sentences
+from widthwise.observables.layer_statistics import survey as survey
+from widthwise.observables.layer_statistics import verdict as verdict
 from widthwise.observables.monitor import monitor as monitor
 from widthwise.observables.propagation_error import ErrorScaling as ErrorScaling
 from widthwise.observables.propagation_error import error_scaling as error_scaling

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from widthwise.numerics.marchenko_pastur import MarchenkoPastur
 from widthwise.numerics.statistics import Numbers
-from widthwise.observables.weight_spectra import edge_scale, outlier_threshold, weight_spectra
+from widthwise.observables.bulk import fit_bulk
+from widthwise.observables.weight_spectra import weight_spectra
 
 
 def monitor(
@@ -67,26 +67,17 @@ def monitor(
     rows, columns = stack.shape[1:]
     found = weight_spectra(stack, initial=stack[0])
     values = found.singular_values.astype(np.float64)
-    law = MarchenkoPastur(rows / columns)
-    sigma = np.median(values, axis=-1) / law.quantile(0.5)
-    safe = np.where(sigma > 0, sigma, np.nan)[:, None]
-    edge, scale = law.edges[1] * sigma, edge_scale(rows, columns)
-    threshold = outlier_threshold(rows, columns) * sigma
-    below = np.arange(values.shape[-1], 0, -1) / values.shape[-1]  # share up to each value
-    expected = law.cdf(np.nan_to_num(values / safe, nan=0.0))
-    distance = np.maximum(
-        np.abs(expected - below[None]), np.abs(expected - below[None] + 1 / values.shape[-1])
-    )
+    bulk = fit_bulk(values, rows, columns)
     dims = ("step", "index")
     return xr.Dataset(
         {
             "singular_value": (dims, values),
-            "excess": (dims, (values / (law.edges[1] * safe) - 1) / scale),
-            "sigma": ("step", sigma),
-            "edge": ("step", edge),
-            "threshold": ("step", threshold),
-            "outliers": ("step", np.sum(values > threshold[:, None], axis=-1)),
-            "bulk_distance": ("step", distance.max(axis=-1)),
+            "excess": (dims, bulk.excess),
+            "sigma": ("step", bulk.sigma),
+            "edge": ("step", bulk.edge),
+            "threshold": ("step", bulk.threshold),
+            "outliers": ("step", np.sum(bulk.outlier, axis=-1)),
+            "bulk_distance": ("step", bulk.distance),
             "effective_rank": ("step", np.asarray(found.effective_rank)),
         },
         coords={"step": times},

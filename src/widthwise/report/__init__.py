@@ -1,4 +1,5 @@
-"""Pages about finished runs: they read runs only and write one self-contained file."""
+"""Pages about finished runs and about weights: each is one self-contained file."""
 
 from widthwise.report.page import render as render
 from widthwise.report.page import write_page as write_page
+from widthwise.report.weights import write_weights_page as write_weights_page

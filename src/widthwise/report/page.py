@@ -1,46 +1,19 @@
 """One run as one HTML file: it opens offline and asks the network for nothing."""
 
-import base64
 import dataclasses
-import functools
-import hashlib
-import importlib.metadata
 import os
-import re
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from widthwise.experiments import Run
 from widthwise.experiments.parameters import value_in_words
 from widthwise.experiments.store import write_text
-from widthwise.plotting import Picture, svg
 from widthwise.report import claims as claim_rows
-from widthwise.report.tables import Download, claims_csv, download, summaries
+from widthwise.report.document import document
+from widthwise.report.figures import cards
+from widthwise.report.tables import claims_csv, download, summaries
 from widthwise.report.wording import duration, label
-
-WIDE = 600
-"""Figures wider than this many CSS pixels take the whole row."""
-
-
-@dataclasses.dataclass(frozen=True)
-class FigureCard:
-    """A picture as the page shows it."""
-
-    anchor: str
-    title: str
-    caption: str
-    svg: str
-    natural_width: int
-    csv: Download
-
-    @property
-    def wide(self) -> bool:
-        """Whether it needs the whole row."""
-        return self.natural_width > WIDE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +62,11 @@ def render(run: Run, *, folder: Path | None = None) -> str:
     folder
         Where the page will lie, by default beside the run file: it names the file from there.
     """
-    script = _asset("page.js")
     tables, omitted = summaries(run)
     netcdf = Path(os.path.relpath(run.path, folder or run.path.parent)).as_posix()
-    return _template().render(
-        css=_asset("page.css"),
-        script=script,
-        script_hash=_hash(script),
-        version=importlib.metadata.version("widthwise"),
+    return document(
+        "page.html",
+        source=netcdf,
         name=run.study,
         title=label(run.study),
         question=run.question,
@@ -108,7 +78,7 @@ def render(run: Run, *, folder: Path | None = None) -> str:
         claims_csv=download(f"{run.study}-claims.csv", claims_csv(run.claims)),
         warnings=run.warnings,
         facts=_facts(run),
-        figures=_cards(run),
+        figures=cards(run.figures(), run.study),
         parameters=_parameters(run),
         provenance=_provenance(run),
         command=run.provenance["command"],
@@ -117,29 +87,6 @@ def render(run: Run, *, folder: Path | None = None) -> str:
         opening=_opening(netcdf),
         downloads=tables,
         omitted=omitted,
-    )
-
-
-def _cards(run: Run) -> list[FigureCard]:
-    pictures = run.figures()
-    names = [picture.name for picture in pictures]
-    for name in set(names):
-        if names.count(name) > 1:
-            message = f"two pictures of {run.study} are named {name!r}: give each its own name."
-            raise ValueError(message)
-    return [_card(picture, run.study) for picture in pictures]
-
-
-def _card(picture: Picture, study: str) -> FigureCard:
-    drawing = svg(picture, prefix=f"figure-{picture.name}")
-    found = re.search(r'viewBox="0 0 ([\d.]+)', drawing)
-    return FigureCard(
-        anchor=f"figure-{picture.name}",
-        title=picture.title,
-        caption=picture.caption,
-        svg=drawing,
-        natural_width=round(float(found[1]) * 4 / 3) if found else WIDE,
-        csv=download(f"{study}-{picture.name}.csv", picture.csv()),
     )
 
 
@@ -211,24 +158,3 @@ def _opening(netcdf: str) -> str:
         "import xarray as xr\n"
         f'tree = xr.open_datatree({netcdf!r}, engine="h5netcdf")'
     )
-
-
-def _hash(script: str) -> str:
-    """Return the digest by which the page's content policy knows its own script."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
-
-
-def _asset(name: str) -> str:
-    return (resources.files("widthwise.report") / "assets" / name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("widthwise.report", "assets"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html")

@@ -34,7 +34,7 @@ def claims_csv(claims: Sequence[JudgedClaim]) -> str:
     """Return the claims with all their digits."""
     names = [field.name for field in dataclasses.fields(JudgedClaim)]
     rows = ([getattr(claim, name) for name in names] + [claim.z] for claim in claims)
-    return _csv([*names, "z"], rows)
+    return csv_text([*names, "z"], rows)
 
 
 def summaries(run: Run) -> tuple[list[Download], list[str]]:
@@ -73,7 +73,7 @@ def summary_csv(dataset: xr.Dataset) -> str:
     }
     dims = [str(dim) for dim in dataset.dims if dim != "member"]
     rows = (row for name, variable in numeric.items() for row in _long(name, variable, dims))
-    return _csv(["quantity", *dims, "mean", "standard_error", "count"], rows)
+    return csv_text(["quantity", *dims, "mean", "standard_error", "count"], rows)
 
 
 def _long(name: str, variable: xr.DataArray, dims: Sequence[str]) -> Iterator[list[object]]:
@@ -96,7 +96,8 @@ def _over_members(variable: xr.DataArray) -> list[xr.DataArray]:
     return [mean, (squares / (count - 1).where(count > 1) / count) ** 0.5, count]
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as comma-separated text with a line of names."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

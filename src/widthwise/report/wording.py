@@ -48,6 +48,18 @@ def with_error(value: float, error: float) -> tuple[str, str]:
     return first, second
 
 
+def rounded(value: float) -> str:
+    """Return a number with three digits, and all of them before the point.
+
+    Examples
+    --------
+    >>> rounded(1582.3), rounded(-0.01234), rounded(12047.0)
+    ('1,582', '−0.0123', '12,047')
+    """
+    large = 1e3 <= abs(value) < 1e7
+    return f"{value:,.0f}".replace("-", "−") if large else number(value, 3)
+
+
 def duration(seconds: float | int) -> str:
     """Return a time span in the two units that matter.
 

@@ -8,6 +8,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from widthwise.numerics import statistics
+from widthwise.numerics.generators import numpy_generator
 
 STATISTICS = ("mean", "standard_error", "variance", "variance_error", "lower", "upper")
 
@@ -96,7 +97,7 @@ def _resampled(
     key: Key[Array, ""], healthy: np.ndarray, resamples: int
 ) -> dict[tuple[int, ...], np.ndarray]:
     """Weights of the members of each ensemble in each resample, (resamples, members left)."""
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    rng = numpy_generator(key)
     found = {}
     for place in np.ndindex(healthy.shape[:-1]):
         count = int(np.sum(healthy[place]))

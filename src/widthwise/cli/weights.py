@@ -1,0 +1,162 @@
+"""``widthwise weights``: how far the weights of a checkpoint are from noise."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.text import Text
+
+    from widthwise.observables.layer_statistics import Change, Survey
+
+
+_SHOWN = 0.05  # share of a change that is worth a word
+
+
+def weights(
+    checkpoint: Path,
+    /,
+    *later: Path,
+    role: tuple[str, ...] = (),
+    layout: Literal["out-in", "in-out"] | None = None,
+    draws: int = 99,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Print how far each matrix of a checkpoint is from noise of its shape, and in which way.
+
+    Example: `widthwise weights model.safetensors --out weights.html`
+
+    Reads .safetensors, .npz, .onnx, .pt, .pth and .eqx files and Hugging Face folders, and never
+    runs code from them.
+
+    Parameters
+    ----------
+    checkpoint
+        A file or folder.
+    later
+        Further checkpoints, such as later epochs: each is compared with the first.
+    role
+        What arrays are for, as `PATTERN=ROLE` with a regular expression for their names, such as
+        `--role "^body=MLP in"`; may be repeated.
+    layout
+        Whether matrices lie with outputs or inputs first, where the format does not tell.
+    draws
+        Random matrices of each shape for the null distributions.
+    out
+        Write a page with pictures into this file (html).
+    json
+        Print one JSON object.
+    """
+    from time import perf_counter
+
+    from widthwise.cli.output import line, print_json
+    from widthwise.observables.layer_statistics import changes, survey
+    from widthwise.observables.layer_statistics.plain import change_as_dict, survey_as_dict
+
+    roles = dict(_role(words) for words in role)
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(
+            f"cannot write {out.name!r}: the page is HTML, give a name ending in .html"
+        )
+    start = perf_counter()
+    surveys = [
+        survey(path, roles=roles, layout=layout, draws=draws) for path in (checkpoint, *later)
+    ]
+    seconds = perf_counter() - start
+    steps = [changes(surveys[0], one) for one in surveys[1:]]
+    page = None
+    if out is not None:
+        from widthwise.report import write_weights_page
+
+        page = write_weights_page(surveys, out, seconds=seconds)
+    if json:
+        print_json(
+            {
+                "checkpoints": [survey_as_dict(one) for one in surveys],
+                "changes": [[change_as_dict(change) for change in step] for step in steps],
+                "seconds": seconds,
+                "page": None if page is None else str(page),
+            }
+        )
+        return
+    for one in surveys[:1] + surveys[1:][-1:]:
+        _print_survey(one)
+    for one, step in zip(surveys[1:], steps, strict=True):
+        _print_changes(surveys[0], one, step)
+    if page:
+        line(f"Page  {page}")
+
+
+def _role(words: str) -> tuple[str, str]:
+    pattern, equals, role = words.rpartition("=")
+    if not equals:
+        raise ValueError(f"--role {words!r}: give a pattern and a role, such as '^body=MLP in'")
+    return pattern, role
+
+
+def _print_survey(survey: "Survey") -> None:
+    from widthwise.cli.output import line, table
+    from widthwise.observables.layer_statistics import AgainstNull, verdict
+    from widthwise.report.weights import headline
+
+    def beside(number: AgainstNull) -> str:
+        return f"{number.value:.3g} ({number.median:.3g})"
+
+    rows = [
+        (
+            _name(layer.matrix.name, layer.matrix.role),
+            f"{layer.matrix.shape[0]}×{layer.matrix.shape[1]}",
+            f"{layer.statistics.kurtosis.value:+.3g}",
+            beside(layer.statistics.stable_rank),
+            beside(layer.statistics.power_exponent),
+            verdict(layer.statistics),
+        )
+        for layer in survey.layers
+    ]
+    columns = ("matrix", ">shape", ">kurtosis", ">stable rank", ">exponent", "verdict")
+    checkpoint = survey.checkpoint
+    title = (
+        f"{checkpoint.path} ({checkpoint.format}, {survey.parameters:,} numbers); in brackets the "
+        "median of noise"
+    )
+    table(columns, rows, title=title)
+    line(headline(survey))
+    for stack in survey.stacks:
+        line(
+            f"{len(stack.names)} matrices {stack.size}×{stack.size} of role {stack.role}: "
+            f"{stack.test.verdict()}; trained together, they are not independent"
+        )
+    if survey.others:
+        line(f"{len(survey.others)} arrays left out: biases, norms and others (--json lists them)")
+
+
+def _name(name: str, role: str) -> "Text":
+    """Return a name that is folded rather than cut, with the role below."""
+    from rich.text import Text
+
+    return Text(f"{name}\n{role}", overflow="fold")
+
+
+def _print_changes(first: "Survey", later: "Survey", step: "Sequence[Change]") -> None:
+    from widthwise.cli.output import line, table
+
+    if not step:
+        line(f"{later.checkpoint.path} shares no matrix of the same name and shape")
+        return
+    rows = [
+        (
+            _name(change.name, change.role),
+            f"{change.moved:.3g}",
+            f"{change.wasserstein:.3g}",
+            f"{change.floor:.2g}",
+            ", ".join(f"{name} {x:.0%}" for name, x in change.parts.items() if x >= _SHOWN),
+            f"{change.effective_rank:.3g}",
+        )
+        for change in step
+    ]
+    columns = ("matrix", ">moved", ">law moved", ">by chance", "shares", ">effective rank")
+    table(columns, rows, title=f"{first.checkpoint.path} → {later.checkpoint.path}")

@@ -1,0 +1,13 @@
+"""How far a matrix of weights is from independent Gaussian entries, by many measures."""
+
+from widthwise.observables.layer_statistics.change import Change as Change
+from widthwise.observables.layer_statistics.change import changes as changes
+from widthwise.observables.layer_statistics.entries import EntryOutlier as EntryOutlier
+from widthwise.observables.layer_statistics.layer import LayerStatistics as LayerStatistics
+from widthwise.observables.layer_statistics.layer import layer_statistics as layer_statistics
+from widthwise.observables.layer_statistics.null import AgainstNull as AgainstNull
+from widthwise.observables.layer_statistics.survey import Survey as Survey
+from widthwise.observables.layer_statistics.survey import SurveyedLayer as SurveyedLayer
+from widthwise.observables.layer_statistics.survey import survey as survey
+from widthwise.observables.layer_statistics.verdict import sentences as sentences
+from widthwise.observables.layer_statistics.verdict import verdict as verdict

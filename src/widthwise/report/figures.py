@@ -1,0 +1,58 @@
+"""Pictures as a page shows them."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from widthwise.plotting import Picture, svg
+from widthwise.report.tables import Download, download
+
+WIDE = 600
+"""Figures wider than this many CSS pixels take the whole row."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FigureCard:
+    """A picture as the page shows it."""
+
+    anchor: str
+    title: str
+    caption: str
+    svg: str
+    natural_width: int
+    csv: Download
+
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the whole row."""
+        return self.natural_width > WIDE
+
+
+def cards(pictures: Sequence[Picture], source: str) -> list[FigureCard]:
+    """Return the pictures of a source, whose name begins the names of files.
+
+    Raises
+    ------
+    ValueError
+        If two pictures have the same name.
+    """
+    names = [picture.name for picture in pictures]
+    for name in set(names):
+        if names.count(name) > 1:
+            raise ValueError(
+                f"two pictures of {source} are named {name!r}: give each its own name."
+            )
+    return [_card(picture, source) for picture in pictures]
+
+
+def _card(picture: Picture, source: str) -> FigureCard:
+    drawing = svg(picture, prefix=f"figure-{picture.name}")
+    found = re.search(r'viewBox="0 0 ([\d.]+)', drawing)
+    return FigureCard(
+        anchor=f"figure-{picture.name}",
+        title=picture.title,
+        caption=picture.caption,
+        svg=drawing,
+        natural_width=round(float(found[1]) * 4 / 3) if found else WIDE,
+        csv=download(f"{source}-{picture.name}.csv", picture.csv()),
+    )
