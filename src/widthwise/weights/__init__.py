@@ -17,3 +17,9 @@ from widthwise.weights.likelihood_ratio import likelihood_ratio as likelihood_ra
 from widthwise.weights.saving import from_json as from_json
 from widthwise.weights.saving import to_json as to_json
 from widthwise.weights.tied import TiedGaussian as TiedGaussian
+from widthwise.weights.evaluate import evaluate as evaluate
+from widthwise.weights.graphs import Graph as Graph
+from widthwise.weights.graphs import graphs as graphs
+from widthwise.weights.graphs import published_graphs as published_graphs
+from widthwise.weights.wick import expected as expected
+from widthwise.weights.wick import standard_deviation as standard_deviation
