@@ -44,7 +44,7 @@ def test_errors_cover_and_floors_are_met(p) -> None:
     found = ensembles(model, MEMBERS, "tied", seed=1)
     for name, value in model.parameters.items():
         z = [(f.unbiased.parameters[name] - value) / f.standard_errors[name] for f in found]
-        # 68.3 % at infinitely many matrices; of 30, a variance of one copy has 29 degrees of freedom
+        # 68.3 % of many matrices; of 30, a variance of one copy has 29 degrees of freedom
         slack = 0.06 if name.startswith("trivial") else 0.035
         assert np.mean(np.abs(z) < 1) == pytest.approx(0.683, abs=slack), name
     distances = [weights.squared_wasserstein(f.model, model).total for f in found]

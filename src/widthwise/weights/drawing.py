@@ -68,9 +68,9 @@ def gallery(
     """
     titles = list(labels) if labels else [str(graph) for graph in graphs]
     across = min(columns, len(graphs))
-    figure, axes = new_figure(len(graphs), columns=across, size=(1.5, 1.6), titles=titles)
+    figure, axes = new_figure(len(graphs), columns=across, size=(1.7, 1.7), titles=titles)
     for ax, graph in zip(axes, graphs, strict=True):
-        ax.title.set_fontsize(8.5)
+        ax.set_title(ax.get_title(loc="left"), loc="left", fontsize=8)
         draw_graph(ax, graph, color=color)
     return figure
 

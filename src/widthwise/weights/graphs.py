@@ -138,8 +138,8 @@ def graphs(degree: int, *, bipartite: bool = False) -> tuple[Graph, ...]:
 def _extended(graph: Graph) -> Iterator[Graph]:
     """Add one edge in every way, between old vertices, a new one, or two new ones."""
     n = graph.vertices
-    for edge in itertools.product(range(n + 1), repeat=2):
-        yield Graph((*graph.edges, edge))
+    for s, t in itertools.product(range(n + 1), repeat=2):
+        yield Graph((*graph.edges, (s, t)))
     yield Graph((*graph.edges, (n, n + 1)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import chi2
 
+from widthwise.numerics import statistics
 from widthwise.plotting import (
     Picture,
     band,
@@ -32,7 +33,13 @@ MODELS = {
     "tied": "13: rows with columns",
 }
 WORST = 6
-ENTRIES = {"entries": "entries", "rows": "row sums", "columns": "column sums", "total": "total"}
+ENTRIES = {
+    "entries": "entries",
+    "rows": "row sums",
+    "columns": "column sums",
+    "total": "total",
+    "mean": "mean",
+}
 
 
 def distances(
@@ -40,64 +47,86 @@ def distances(
     prediction: xr.Dataset,
     layers: dict[str, Layers],
     steps: np.ndarray,
-) -> Picture:
-    """Distance from the start and between records, for every variant."""
-    count = len(layers)
-    titles = [*layers, *(f"{name}: since the last" for name in layers)]
-    figure, axes = new_figure(2 * count, columns=count, size=(3.0, 2.6), titles=titles)
+) -> list[Picture]:
+    """Distance from the start, and between neighbouring records, for every variant."""
+    figures = [new_figure(len(layers), columns=3, size=(3.3, 2.8), titles=[*layers], sharey=True)
+               for _ in range(2)]  # fmt: skip
     for i, (variant, found) in enumerate(layers.items()):
-        above, below = axes[i], axes[count + i]
-        theory(above, steps, np.full(len(steps), float(prediction.floor.sel(variant=variant))),
-               "sampling alone", color=0, dash="dotted")  # fmt: skip
-        for j, (name, layer) in enumerate(found.items()):
-
-            def moved(rows: Rows, layer: Matrices = layer) -> np.ndarray:
-                whole = [layer.fit(step, rows).model for step in range(layer.steps)]
-                far = [squared_wasserstein(model, layer.start).total for model in whole]
-                near = [squared_wasserstein(*pair).total for pair in pairwise(whole)]
-                return np.array([*far, *near])
-
-            got = analysis.estimated(moved, layer.count, seed=study.seed, resamples=20)
-            cut = len(steps)
-            measured(above, steps, got.value[:cut], got.standard_error[:cut], name, color=j)
-            measured(below, steps[1:], got.value[cut:], got.standard_error[cut:], name, color=j)
-        for ax in (above, below):
+        first, second = (axes[i] for _, axes in figures)
+        alone = np.full(len(steps), float(prediction.floor.sel(variant=variant)))
+        theory(first, steps, alone, "sampling alone", color=6, dash="dotted")
+        for name, layer in found.items():
+            far, near = _moves(study, layer)
+            color = 1 if name == "output" else (0, 2, 3, 4, 5)[(int(name.split()[1]) - 1) % 5]
+            measured(first, steps, far.value, far.standard_error, name, color=color)
+            measured(second, steps[1:], near.value, near.standard_error, name, color=color)
+    for _, axes in figures:
+        for ax in axes:
             log_axis(ax, "y")
-        below.set_xlabel("updates")
-        legend(above)
-    axes[0].set_ylabel("squared distance")
-    axes[count].set_ylabel("squared distance")
-    return Picture(
-        "distances",
-        "Trained weights leave their start, in every layer",
-        f"Squared Wasserstein distance of the fitted 13-parameter Gaussian from the law before "
-        f"training (above), and from the fit at the record before (below); {study.members} "
-        "networks. Dotted: what sampling alone gives.",
-        figure,
+            ax.set_xlabel("updates")
+        legend(max(axes, key=lambda ax: len(ax.containers)), place="outside")
+        for ax in axes[::3]:
+            ax.set_ylabel("squared distance")
+    figures[0][1][0].set_ylim(bottom=float(prediction.floor.min()) / 10)
+    return [
+        Picture(
+            "distances",
+            "Trained weights leave their start, in every layer",
+            "Squared Wasserstein distance of the fitted 13-parameter Gaussian from the law before "
+            f"training; {study.members} networks. Dotted: what sampling alone gives.",
+            figures[0][0],
+        ),
+        Picture(
+            "speed",
+            "They move fastest early",
+            "Squared Wasserstein distance between the fits at neighbouring records, of the same "
+            "networks.",
+            figures[1][0],
+        ),
+    ]
+
+
+def _moves(
+    study: "WeightGaussianity", layer: Matrices
+) -> tuple[statistics.Estimate, statistics.Estimate]:
+    """Squared distances from the start at every record, and between neighbours."""
+
+    def moved(rows: Rows) -> np.ndarray:
+        fits = [layer.fit(step, rows).model for step in range(layer.steps)]
+        far = [squared_wasserstein(model, layer.start).total for model in fits]
+        near = [squared_wasserstein(*pair).total for pair in pairwise(fits)]
+        return np.array([*far, *near])
+
+    got = analysis.estimated(moved, layer.count, seed=study.seed, resamples=20)
+    parts = (slice(layer.steps), slice(layer.steps, None))
+    far, near = (
+        statistics.Estimate(got.value[part], got.standard_error[part], got.count) for part in parts
     )
+    return far, near
 
 
 def parameters(study: "WeightGaussianity", layers: Layers, steps: np.ndarray) -> Picture:
     """The fitted variances, and the mean."""
-    figure, axes = new_figure(len(layers), titles=list(layers), sharey=True)
-    for ax, layer in zip(axes, layers.values(), strict=True):
+    count = len(layers)
+    titles = [*layers, *(f"{name}: mean" for name in layers)]
+    figure, axes = new_figure(2 * count, columns=count, size=(3.4, 2.6), titles=titles)
+    for above, below, layer in zip(axes, axes[count:], layers.values(), strict=False):
         pairs = [analysis.bipartite_parameters(layer, step) for step in range(layer.steps)]
         for i, (key, label) in enumerate(ENTRIES.items()):
             value, error = (np.array([pair[k][key] for pair in pairs]) for k in (0, 1))
-            measured(ax, steps, value, error, label, color=i)
-        mean = np.array([pair[0]["mean"] for pair in pairs])
-        error = np.array([pair[1]["mean"] for pair in pairs])
-        measured(ax, steps, mean, error, "mean", color=len(ENTRIES))
-        reference_line(ax, y=layer.start.variance)
-        ax.set_xlabel("updates")
-    axes[0].set_ylabel("variance of coordinates; their mean")
-    legend(axes[0])
+            measured(below if key == "mean" else above, steps, value, error, label, color=i)
+        reference_line(above, y=layer.start.variance)
+        reference_line(below, y=0)
+        below.set_xlabel("updates")
+    axes[0].set_ylabel("variance of coordinates")
+    axes[count].set_ylabel("mean of the total")
+    legend(axes[count - 1], place="outside")
     return Picture(
         "parameters",
         "What moved: mean and variances of the fitted 5-parameter Gaussian",
-        f"Variances of the total of all entries, of row and column sums and of the rest, each in "
-        f"coordinates in which independent entries have one variance (dashed: at the start); "
-        f"mean of the total. Ensemble {study.variants[0]!r}.",
+        "Variances of the total of all entries, of row and column sums and of the rest, each in "
+        "coordinates in which independent entries have one variance (dashed: at the start); below, "
+        f"the mean of the total. Ensemble {study.variants[0]!r}.",
         figure,
     )
 
@@ -171,9 +200,10 @@ def ties(
             error = np.sqrt(np.maximum(4 * value - 2 * freedom, 2 * freedom))
             measured(ax, steps, value, error, variant, color=i)
         log_axis(ax, "y")
+        ax.set_ylim(bottom=1)
         ax.set_xlabel("updates")
     axes[0].set_ylabel("likelihood ratio")
-    legend(axes[0])
+    legend(axes[1], place="outside")
     return Picture(
         "ties",
         "Skips tie rows and columns; nothing else does",

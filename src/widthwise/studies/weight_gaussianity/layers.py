@@ -8,6 +8,7 @@ import xarray as xr
 from scipy.stats import chi2
 
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
+from widthwise.experiments.claim import Kind
 from widthwise.numerics import statistics
 from widthwise.plotting import Picture
 from widthwise.studies.weight_gaussianity import analysis, layer_pictures, networks
@@ -89,7 +90,7 @@ def matrices(
 def claims(
     study: "WeightGaussianity", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Claim]:
-    """Trends in each variant; the start and the ties over all."""
+    """Trends in each variant and between them; the start and the ties over all."""
     found, starts, ratios = [], [], []
     for variant in study.variants:
         layers = matrices(study, measurement, variant)
@@ -103,6 +104,7 @@ def claims(
                 found.append(_tied(prediction, name, test.statistic, layer.count))
             else:
                 ratios.append(test.statistic)
+    found += _effects(study, measurement)
     members, count = study.members, len(starts)
     if starts:
         found.append(
@@ -129,6 +131,50 @@ def claims(
         )
     )
     return found
+
+
+def _effects(study: "WeightGaussianity", measurement: xr.Dataset) -> list[Claim]:
+    """Against the plain ensemble: less far with weight decay, further from uniform weights."""
+    effects: dict[str, tuple[str, Kind]] = {
+        "weight decay": ("regularization", "at_most"),
+        "uniform": ("initialization", "at_least"),
+    }
+    if "normal" not in study.variants:
+        return []
+    moved = {
+        variant: _mean_moved(study, matrices(study, measurement, variant))
+        for variant in ("normal", *effects)
+        if variant in study.variants
+    }
+    plain, found = moved.pop("normal"), []
+    for variant, one in moved.items():
+        name, kind = effects[variant]
+        ratio = float(one.value / plain.value)
+        errors = [float(e.standard_error / e.value) for e in (one, plain)]
+        found.append(
+            Claim(
+                name=name,
+                statement="Squared Wasserstein distance from the start after training, mean of all "
+                f"layers, {variant} over normal",
+                predicted=1.0,
+                measured=ratio,
+                standard_error=ratio * float(np.hypot(*errors)),
+                tolerance=0.0,
+                kind=kind,
+                members=study.members,
+            )
+        )
+    return found
+
+
+def _mean_moved(study: "WeightGaussianity", layers: dict[str, Matrices]) -> statistics.Estimate:
+    members = min(layer.count for layer in layers.values())
+    return analysis.estimated(
+        lambda rows: float(np.mean([x.moved(study.records - 1, rows) for x in layers.values()])),
+        members,
+        seed=study.seed,
+        resamples=study.resamples,
+    )
 
 
 def _tied(prediction: xr.Dataset, name: str, statistic: float, members: int) -> Claim:
@@ -161,13 +207,13 @@ def _trends(
         faded = tails
         if variant == "uniform":
             faded = np.abs(tails) - np.abs(_deviations(layers, 0, rows)[0][:, FOURTH])
-        met = np.max(np.abs(fitted))
+        met = np.mean(np.max(np.abs(fitted), axis=1))
         return [min(moved), min(grown), *map(float, (gain, met, np.max(tails), np.max(faded)))]
 
     estimate = analysis.estimated(numbers, members, seed=study.seed, resamples=study.resamples)
     order = ("moved", "grows", "gain", "met", "tails", "fades")
 
-    def claim(name: str, statement: str, predicted: float, kind: str) -> Claim:
+    def claim(name: str, statement: str, predicted: float, kind: Kind) -> Claim:
         at = order.index(name)
         return _claim(estimate, at, f"{name}-{variant}", statement, predicted, kind)
 
@@ -211,7 +257,7 @@ def _trends(
         claim(
             "met",
             f"Largest deviation of an invariant from the fitted 13 numbers, {variant}, in spreads "
-            "of single networks",
+            "of single networks, mean of all layers",
             float(prediction.spread),
             "at_most",
         ),
@@ -232,7 +278,7 @@ def _claim(
     name: str,
     statement: str,
     predicted: float,
-    kind: str,
+    kind: Kind,
 ) -> Claim:
     return Claim(
         name=name.replace(" ", "-"),
@@ -241,7 +287,7 @@ def _claim(
         measured=float(estimate.value[index]),
         standard_error=max(float(estimate.standard_error[index]), 1e-12),
         tolerance=0.0,
-        kind="at_least" if kind == "at_least" else "at_most",
+        kind=kind,
         members=estimate.count,
     )
 
@@ -253,7 +299,7 @@ def pictures(
     layers = {variant: matrices(study, measurement, variant) for variant in study.variants}
     steps = networks.steps_at(study)
     return [
-        layer_pictures.distances(study, prediction, layers, steps),
+        *layer_pictures.distances(study, prediction, layers, steps),
         layer_pictures.parameters(study, layers[study.variants[0]], steps),
         layer_pictures.invariants(study, layers[study.variants[0]]),
         layer_pictures.worst(study, layers[study.variants[0]]),

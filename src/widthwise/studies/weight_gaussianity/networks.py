@@ -20,8 +20,8 @@ BATCH = 100
 SIDE_BY_SIDE = 20
 """Networks in one program: measured, for batches of this size."""
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 0.01
-VARIANTS = ("normal", "uniform", "weight decay", "deep", "residual")
-"""As published, but for the last two: more layers, and skips around each."""
+VARIANTS = ("normal", "uniform", "weight decay", "residual", "deep")
+"""As published, but for the last two: skips around hidden layers, and more layers."""
 RECORDED = weights(roles=("hidden", "output"))
 
 
@@ -103,6 +103,7 @@ def trained(
         rates="adam",
         loss="cross_entropy",
         batch_size=BATCH if study.images > BATCH else None,
+        schedule="shared",  # given the order of images, networks are independent
         side_by_side=SIDE_BY_SIDE,
         record=RECORDED,
         at=at.tolist(),
