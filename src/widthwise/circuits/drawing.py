@@ -54,7 +54,7 @@ def draw_network(network: ReluNetwork) -> Picture:
     _dots(axes, places, names, relay)
     axes.set_xlim(-0.45, len(sizes) - 0.4)
     axes.set_ylim(height.max(initial=0) + 0.8, height.min(initial=0) - 0.9)
-    axes.set_xticks(range(len(sizes)), ["inputs", *range(1, len(sizes) - 1), "outputs"])
+    axes.set_xticks(range(len(sizes)), ["inputs", *map(str, range(1, len(sizes) - 1)), "outputs"])
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False)
@@ -63,7 +63,7 @@ def draw_network(network: ReluNetwork) -> Picture:
         Line2D([], [], color=colour(0), label="weight above 0"),
         Line2D([], [], color=colour(1), linestyle=(0, (3, 2)), label="below 0"),
     ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=2)
+    figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
     return Picture(
         name="network",
         title="The network of the circuit",
