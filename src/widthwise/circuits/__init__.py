@@ -1,7 +1,9 @@
 """Circuits: random reversible ones, and how often they have a property no chance would give."""
 
-from widthwise.circuits.typed import *  # noqa: F403 TEMP
-
+from widthwise.circuits.draft import Draft as Draft
+from widthwise.circuits.netlist import CircuitError as CircuitError
+from widthwise.circuits.netlist import Kind as Kind
+from widthwise.circuits.netlist import Netlist as Netlist
 from widthwise.circuits.reversible import ReversibleCircuit as ReversibleCircuit
 from widthwise.circuits.reversible import apply as apply
 from widthwise.circuits.reversible import count_violations as count_violations

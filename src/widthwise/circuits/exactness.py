@@ -152,10 +152,11 @@ def bound_rows(program: ReluProgram, network: ReluNetwork) -> list[GateBound]:
         downs = _row_sums(weights, np.minimum(np.minimum(*ends), 0)) + np.minimum(bias, 0)
         terms = _lowest_bit(weights.data) + exponent[columns]
         unit = np.minimum(_row_least(weights, terms), _lowest_bit(bias))
-        # Every single number counts as well: what the row reads, and its weights.
-        single = _row_most(weights, np.maximum(np.abs(weights.data), size[columns]))
-        largest.append(np.maximum(np.maximum(ups, -downs), single))
-        units.append(np.minimum(unit, _row_least(weights, exponent[columns])))
+        # Single numbers must be held too: what the row reads, and its weights.
+        own = np.maximum(size[columns] * 2.0 ** -exponent[columns].astype(float), _odd_part(weights.data))
+        sums = np.maximum(ups, -downs)
+        largest.append(np.maximum(sums, _row_most(weights, own) * 2.0 ** np.where(unit == _NO_BITS, 0, unit).astype(float)))
+        units.append(unit)
         if layer < network.depth:
             first = network.inputs + int(network.starts[layer])
             exponent[first : first + len(bias)] = np.where(unit == _NO_BITS, 0, unit)
@@ -282,6 +283,11 @@ def _row_most(matrix: sp.csr_array, entries: np.ndarray) -> np.ndarray:
 
 def _row_numbers(matrix: sp.csr_array) -> np.ndarray:
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def _odd_part(numbers: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    """Return the numbers in units of their lowest bit."""
+    return np.abs(numbers) * 2.0 ** -np.where(numbers == 0, 0, _lowest_bit(numbers)).astype(float)
 
 
 def _lowest_bit(numbers: Float[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:

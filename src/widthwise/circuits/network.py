@@ -1,0 +1,164 @@
+"""A sparse ReLU network: what a circuit is compiled to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Bool, Float, Int, Shaped
+
+from widthwise.circuits.program import Names
+from widthwise.circuits.size import Size, count_size
+from widthwise.circuits.timetable import Mode
+
+
+@dataclass(frozen=True, eq=False)
+class ReluNetwork:
+    """Layers of sparse rows, ``h_t = relu(W_t h_(t-1) + b_t)``, and an affine read-out.
+
+    In mode ``"layered"`` a layer reads the one before; in mode ``"skip"`` it reads the inputs and
+    all neurons before it, in order.
+
+    Attributes
+    ----------
+    mode
+        Kind of network.
+    inputs
+        Number of inputs.
+    starts
+        Layer ``t`` (from 0) has the neurons ``starts[t] : starts[t + 1]``.
+    indptr, indices, weights, bias
+        Rows in compressed form: those of all neurons, and after them those of the outputs. An
+        index counts from the first neuron of the layer before, or in skip mode inputs first and
+        then all neurons.
+    node
+        The node of the program that each neuron computes, or carries on.
+    relay
+        Whether a neuron only carries on what was computed before.
+    lower, upper, unit
+        Range and spacing of the inputs for which the network was made.
+    names
+        Names of inputs, outputs and gates, and which nodes a gate owns.
+    """
+
+    mode: Mode
+    inputs: int
+    starts: Int[np.ndarray, " layers_and_end"]
+    indptr: Int[np.ndarray, " rows_and_end"]
+    indices: Int[np.ndarray, " weights"]
+    weights: Float[np.ndarray, " weights"]
+    bias: Float[np.ndarray, " rows"]
+    node: Int[np.ndarray, " neurons"]
+    relay: Bool[np.ndarray, " neurons"]
+    lower: Float[np.ndarray, " inputs"]
+    upper: Float[np.ndarray, " inputs"]
+    names: Names
+    unit: float = 1.0
+
+    @property
+    def neurons(self) -> int:
+        """The number of neurons, relays included."""
+        return len(self.node)
+
+    @property
+    def depth(self) -> int:
+        """The number of ReLU layers."""
+        return len(self.starts) - 1
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return len(self.bias) - self.neurons
+
+    @property
+    def widths(self) -> Int[np.ndarray, " layers"]:
+        """Neurons of each layer."""
+        return np.diff(self.starts)
+
+    def columns(self, layer: int) -> int:
+        """Count what a layer can read; layer ``depth`` is the read-out."""
+        if self.mode == "skip" or layer == 0:
+            return self.inputs + int(self.starts[layer])
+        return int(self.starts[layer] - self.starts[layer - 1])
+
+    def layer(self, layer: int) -> tuple[sp.csr_array, Float[np.ndarray, " width"]]:
+        """Return weights and biases of a layer; layer ``depth`` is the read-out."""
+        last = layer == self.depth
+        start = int(self.starts[layer])
+        end = len(self.bias) if last else int(self.starts[layer + 1])
+        edges = slice(int(self.indptr[start]), int(self.indptr[end]))
+        pointers = self.indptr[start : end + 1] - self.indptr[start]
+        arrays = (self.weights[edges], self.indices[edges], pointers)
+        return sp.csr_array(arrays, shape=(end - start, self.columns(layer))), self.bias[start:end]
+
+    def layers(self) -> Iterator[tuple[sp.csr_array, Float[np.ndarray, " width"]]]:
+        """Yield weights and biases of every layer, and last those of the read-out."""
+        yield from map(self.layer, range(self.depth + 1))
+
+    def size(self) -> Size:
+        """Count what was built."""
+        return count_size(self)
+
+    def neurons_of(self, gate: str) -> Int[np.ndarray, " neurons"]:
+        """Return the neurons that compute a gate, relays not among them.
+
+        Raises
+        ------
+        KeyError
+            If no gate has that name.
+        """
+        nodes = self.names.nodes_of(gate)
+        found = (self.node >= nodes.start) & (self.node < nodes.stop) & ~self.relay
+        return np.flatnonzero(found)
+
+    def name_of(self, neuron: int) -> str:
+        """Return what a neuron computes: a gate's name and a number, or what a relay carries."""
+        node = int(self.node[neuron])
+        gate = self.names.gate_of(node)
+        if self.relay[neuron]:
+            return f"{gate} (carried)"
+        mates = self.neurons_of(gate)
+        return gate if len(mates) == 1 else f"{gate}.{int(np.searchsorted(mates, neuron))}"
+
+    def evaluate(
+        self, inputs: Shaped[np.ndarray, "batch inputs"]
+    ) -> Float[np.ndarray, "batch outputs"]:
+        """Run the network on a batch in float64 with SciPy.
+
+        Parameters
+        ----------
+        inputs
+            One row for each example; Booleans are zeros and ones.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns is wrong or an input is outside the declared range.
+        """
+        state = self.check(inputs).astype(np.float64).T
+        for number, (weights, bias) in enumerate(self.layers()):
+            made = weights @ state + bias[:, None]
+            if number == self.depth:
+                return made.T
+            made = np.maximum(made, 0)
+            state = np.concatenate([state, made]) if self.mode == "skip" else made
+        raise AssertionError("the read-out is always the last layer")
+
+    def check(self, inputs: Shaped[np.ndarray, "batch inputs"]) -> np.ndarray:
+        """Refuse inputs for which the network was not made; return them as an array."""
+        given = np.asarray(inputs)
+        if given.ndim != 2 or given.shape[1] != self.inputs:
+            raise ValueError(
+                f"inputs of shape {given.shape} for a network of {self.inputs} inputs: give one "
+                f"row for each example, with {self.inputs} columns"
+            )
+        # Written so that NaN is refused too.
+        outside = ~((given >= self.lower) & (given <= self.upper) & (given % self.unit == 0))
+        if outside.any():
+            row, column = np.argwhere(outside)[0].tolist()
+            raise ValueError(
+                f"input {self.names.inputs[column]!r} of example {row} is {given[row, column]}: "
+                f"the network is exact on multiples of {self.unit:g} from "
+                f"{self.lower[column]:g} to {self.upper[column]:g}"
+            )
+        return given
