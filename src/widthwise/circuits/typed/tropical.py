@@ -89,9 +89,25 @@ class TropicalWire(Wire):
                 return type_.wire(self.recorder, Affine({}, int(other)))
         refuse(kind, (self, other), "it takes tropical numbers of one kind and one infinity")
 
-    def __mul__(self, other: Any) -> "TropicalWire":
+    def times(self, other: Any, *, at_most: int | None = None) -> "TropicalWire":
+        """Return the ordinary sum of two numbers.
+
+        Parameters
+        ----------
+        other
+            A wire of the same kind and infinity, or a constant.
+        at_most
+            Largest finite result that matters, where more is known than the sum of the largest
+            operands: in shortest paths, a walk longer than any path is never the shortest.
+
+        Raises
+        ------
+        TypeError
+            If a finite result could reach infinity.
+        """
         factor = self.coerce("tropical_product", other)
         largest = self.type.largest + factor.type.largest
+        largest = largest if at_most is None else min(largest, at_most)
         if largest >= self.type.infinity:
             refuse(
                 "tropical_product", (self, other), f"finite numbers reach {largest}, so infinity "
@@ -100,6 +116,9 @@ class TropicalWire(Wire):
         beyond = self.type.beyond + factor.type.beyond
         type_ = replace(self.type, largest=largest, beyond=beyond)
         return type_.wire(self.recorder, self.form + factor.form)
+
+    def __mul__(self, other: Any) -> "TropicalWire":
+        return self.times(other)
 
     __rmul__ = __mul__
 
