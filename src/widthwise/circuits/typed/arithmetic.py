@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from widthwise.circuits.typed.affine import Affine
-from widthwise.circuits.typed.booleans import Bool, BoolWire, and_, full_adder, half_adder, or_, xor
+from widthwise.circuits.typed.booleans import (
+    Bool,
+    BoolWire,
+    and_,
+    counter,
+    full_adder,
+    half_adder,
+    or_,
+    xor,
+)
 from widthwise.circuits.typed.grids import Grid, maximum, minimum, times_bit
 from widthwise.circuits.typed.trace import gate, refuse
 from widthwise.circuits.typed.words import from_bits, split_bits
@@ -27,8 +36,8 @@ def add_bits(*numbers: Sequence[BoolWire], bits: int | None = None) -> tuple[Boo
     Returns
     -------
     tuple of BoolWire
-        Two numbers of n bits take 2 n neurons, and a network of layers n more to carry the columns
-        ``a_i + b_i``.
+        Two numbers of n bits take 3 n neurons: two for each carry, one for ``a_i + b_i``. The
+        partial sums reach 5/2 2^n, which float32 holds up to n = 22.
 
     Raises
     ------
@@ -63,14 +72,64 @@ def add_bits(*numbers: Sequence[BoolWire], bits: int | None = None) -> tuple[Boo
             out = Affine.sum(
                 sign * net.relu(below - at + up) for at in steps[i] for sign, up in ((1, 1), (-1, 0))
             )
-            found.append(net.value(column, (0, tops[i])) + carry - 2 * out)
+            found.append(net.relu(column) + carry - 2 * out)
             carry = out
         return tuple(found)
 
     return gate(
         "add_bits", columns, [Bool()] * size, reference=reference, emulate=emulate,
-        neurons=2 * sum(map(len, steps)),
+        neurons=2 * sum(map(len, steps)) + sum(1 for form in forms if form.terms),
     )  # fmt: skip
+
+
+def add_many(
+    *numbers: Sequence[BoolWire], bits: int, chunk: int = 16
+) -> tuple[BoolWire, ...]:
+    """Add many numbers given by their bits, with partial sums that stay small.
+
+    Columns of bits are counted, one layer each time, until two bits a column are left; then
+    `add_bits` adds ``chunk`` places at a time.
+
+    Parameters
+    ----------
+    *numbers
+        Bits of each, least significant first.
+    bits
+        Bits of the result; what lies above overflows.
+    chunk
+        Places that are added in one layer; partial sums reach ``5/2 2^chunk``.
+
+    Returns
+    -------
+    tuple of BoolWire
+    """
+    columns = [[number[i] for number in numbers if i < len(number)] for i in range(bits)]
+    columns = [_without_constants(column) for column in columns]
+    while max(map(len, columns)) > 2:
+        counted: list[list[Any]] = [[] for _ in range(bits)]
+        for i, column in enumerate(columns):
+            outputs = counter(*column) if len(column) > 2 else column
+            step = 1 if len(column) > 2 else 0
+            for place, bit in enumerate(outputs):
+                if i + place * step < bits:
+                    counted[i + place * step].append(bit)
+        columns = counted
+    zero = numbers[0][0].affine(Affine({}))
+    rows = [[(*column, zero, zero)[k] for column in columns] for k in range(2)]
+    found: tuple[BoolWire, ...] = ()
+    carry: tuple[BoolWire, ...] = ()
+    for start in range(0, bits, chunk):
+        size = min(chunk, bits - start)
+        parts = [row[start : start + size] for row in rows]
+        last = start + size == bits
+        total = add_bits(*parts, carry, bits=size if last else size + 1)
+        found, carry = (*found, *total[:size]), total[size:]
+    return found
+
+
+def _without_constants(column: Sequence[BoolWire]) -> list[BoolWire]:
+    """Leave out constant zeros."""
+    return [bit for bit in column if bit.form.terms or bit.form.constant]
 
 
 def multiply_bits(x: Sequence[BoolWire], y: Sequence[BoolWire]) -> tuple[BoolWire, ...]:

@@ -78,6 +78,14 @@ def _bits(kind: str, *given: Any) -> list[BoolWire]:
     return found
 
 
+def _without(kind: str, bits: Sequence[Any], *, neutral: int) -> list[BoolWire]:
+    """Return operands of AND or OR without constants; the constant alone if it decides."""
+    wires = _bits(kind, *bits)
+    constants = [wire for wire in wires if not wire.form.terms]
+    deciding = [wire for wire in constants if wire.form.constant != neutral]
+    return deciding[:1] or [wire for wire in wires if wire.form.terms] or constants[:1]
+
+
 def _one(kind: str, bits: list[BoolWire], **rule: Any) -> BoolWire:
     (result,) = gate(kind, bits, (Bool(),), **rule)
     return result
@@ -85,7 +93,8 @@ def _one(kind: str, bits: list[BoolWire], **rule: Any) -> BoolWire:
 
 def and_(*bits: Any) -> BoolWire:
     """All of any number of bits: ``relu(sum - (k - 1))``, 1 neuron."""
-    wires, k = _bits("and", *bits), len(bits)
+    wires = _without("and", bits, neutral=1)
+    k = len(wires)
     return wires[0] if k == 1 else _one(
         "and", wires, reference=_least,
         emulate=lambda net, *a: net.relu(Affine.sum(a, 1 - k)), neurons=1,
@@ -94,8 +103,8 @@ def and_(*bits: Any) -> BoolWire:
 
 def or_(*bits: Any) -> BoolWire:
     """Any of the bits: ``1 - relu(1 - sum)``, 1 neuron."""
-    wires = _bits("or", *bits)
-    return wires[0] if len(bits) == 1 else _one(
+    wires = _without("or", bits, neutral=0)
+    return wires[0] if len(wires) == 1 else _one(
         "or", wires, reference=_largest,
         emulate=lambda net, *a: 1 - net.relu(1 - Affine.sum(a)), neurons=1,
     )  # fmt: skip
@@ -129,6 +138,9 @@ def xor(*bits: Any) -> BoolWire:
 
 
 def _xor(a: BoolWire, b: BoolWire) -> BoolWire:
+    for one, other in ((a, b), (b, a)):
+        if not one.form.terms:  # a constant: the other bit, or its negation
+            return ~other if one.form.constant else other
     return _one(
         "xor", [a, b], reference=lambda a, b: a ^ b,
         emulate=lambda net, a, b: net.relu(a - b) + net.relu(b - a), neurons=2,
@@ -195,19 +207,21 @@ def _count(kind: str, bits: Sequence[Any], outputs: Sequence[int]) -> BoolWire:
 
 def half_adder(a: Any, b: Any) -> tuple[BoolWire, BoolWire]:
     """Sum bit and carry of two bits, 2 neurons shared."""
-    return _adder("half_adder", a, b)
+    low, carry = counter(a, b, kind="half_adder")
+    return low, carry
 
 
 def full_adder(a: Any, b: Any, c: Any) -> tuple[BoolWire, BoolWire]:
     """Sum bit and carry of three bits, 3 neurons shared."""
-    return _adder("full_adder", a, b, c)
-
-
-def _adder(kind: str, *bits: Any) -> tuple[BoolWire, BoolWire]:
-    totals = np.arange(len(bits) + 1)
-    rows = [(totals & 1).tolist(), (totals >> 1).tolist()]
-    low, carry = _table(kind, _bits(kind, *bits), [1] * len(bits), rows)
+    low, carry = counter(a, b, c, kind="full_adder")
     return low, carry
+
+
+def counter(*bits: Any, kind: str = "counter") -> list[BoolWire]:
+    """How many bits are 1, as bits, least significant first: as many neurons as bits, shared."""
+    totals = np.arange(len(bits) + 1)
+    rows = [((totals >> place) & 1).tolist() for place in range(len(bits).bit_length())]
+    return _table(kind, _bits(kind, *bits), [1] * len(bits), rows)
 
 
 def lookup(table: Sequence[Any], *bits: Any) -> Any:

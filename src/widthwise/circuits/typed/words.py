@@ -134,7 +134,7 @@ class WordWire(Wire):
     def bits(self) -> tuple[BoolWire, ...]:
         """Return the bits of the code in two's complement, least significant first.
 
-        Free for a word made from bits; otherwise one layer of 2 neurons per bit but the last.
+        Free for a word made from bits; otherwise a layer of 3 neurons for each but the last.
         """
         if self._bits is None:
             signed = self.type.signed
@@ -179,9 +179,10 @@ class WordWire(Wire):
 
 
 def wrap(type_: Word, like: Wire, form: Affine, *, kind: str = "wrap") -> WordWire:
-    """Return the word of a whole number modulo ``2^bits``: 2 neurons for each possible overflow.
+    """Return the word of a whole number modulo ``2^bits``.
 
-    ``t + M (steps below) - M (steps above)``, a step being ``relu(t - c + 1) - relu(t - c)``.
+    ``t + M (steps below) - M (steps above)``: 1 neuron for ``t`` and 2 for each step, which is
+    ``relu(t - c + 1) - relu(t - c)``. A sum of two words takes 3, of signed ones 5.
     """
     low, high = type_.codes
     size = type_.modulus
@@ -195,12 +196,12 @@ def wrap(type_: Word, like: Wire, form: Affine, *, kind: str = "wrap") -> WordWi
     falling = _steps({1 - at: change for at, change in down.items()}, -least, 1)
 
     def emulate(net: Any, t: Affine) -> Affine:
-        kept = net.value(t, (least, largest))
+        kept = net.relu(t - least) + least
         return kept + staircase(net, t, rising, 0) + staircase(net, -t, falling, 0)
 
     (result,) = gate(
         kind, (wire,), (type_,), reference=lambda t: (t - low) % size + low,
-        emulate=emulate, neurons=len(rising) + len(falling),
+        emulate=emulate, neurons=1 + len(rising) + len(falling),
     )  # fmt: skip
     return result
 
@@ -218,7 +219,7 @@ def _steps(changes: dict[int, int], largest: int, unit: int) -> dict[int, int]:
 def split_bits(recorder: Recorder, form: Affine, bits: int) -> tuple[BoolWire, ...]:
     """Return the bits of a non-negative number below ``2^bits``, least significant first.
 
-    From the top: ``bit = relu(r - 2^j + 1) - relu(r - 2^j)``, ``r <- r - 2^j bit``; one layer of 2
+    From the top: ``bit = relu(r - 2^j + 1) - relu(r - 2^j)``, ``r <- r - 2^j bit``; one layer of 3
     neurons for each bit but the last, which is what remains.
     """
     found = []
@@ -235,11 +236,11 @@ def _top_bit(recorder: Recorder, form: Affine, j: int) -> tuple[BoolWire, Affine
 
     def emulate(net: Any, r: Affine) -> tuple[Affine, Affine]:
         bit = net.value(net.relu(r - size + 1) - net.relu(r - size), (0, 1))
-        return bit, net.value(r, (0, 2 * size - 1)) - size * bit
+        return bit, net.relu(r) - size * bit
 
     bit, rest = gate(
         "bit", (wire,), (Bool(), Grid(0, size - 1)),
-        reference=lambda r: (r >> j, r & (size - 1)), emulate=emulate, neurons=2,
+        reference=lambda r: (r >> j, r & (size - 1)), emulate=emulate, neurons=3,
     )  # fmt: skip
     return bit, rest.form
 
