@@ -160,20 +160,13 @@ def _and(rows: _Rows, reads: list[tuple[int, bool]]) -> int:
 
 
 def _xor(rows: _Rows, reads: list[tuple[int, bool]]) -> tuple[int, bool]:
-    """Chain of two-input gates; negated inputs negate the output."""
-    flips = sum(negated or node == _TRUE for node, negated in reads) % 2
-    node = reads[0][0]
-    for other, _ in reads[1:]:
-        a, b = (_plain(node), _plain(other))
-        up = rows.affine([(a, 1), (b, -1)], relu=True)
-        down = rows.affine([(a, -1), (b, 1)], relu=True)
-        node = rows.affine([((up, False), 1), ((down, False), 1)])
-    return node, bool(flips)
-
-
-def _plain(node: int) -> tuple[int, bool]:
-    """Return the wire of a node, not negated; a constant true was counted as a negation."""
-    return (_FALSE if node == _TRUE else node), False
+    """Chain of two-input gates."""
+    wire = reads[0]
+    for other in reads[1:]:
+        up = rows.affine([(wire, 1), (other, -1)], relu=True)
+        down = rows.affine([(wire, -1), (other, 1)], relu=True)
+        wire = rows.affine([((up, False), 1), ((down, False), 1)]), False
+    return wire
 
 
 def _mux(rows: _Rows, reads: list[tuple[int, bool]]) -> int:

@@ -107,7 +107,7 @@ def predict_size(times: Timetable) -> Size:
     weights[1:layers] += relays
     nonzeros = weights[1:].astype(np.int64)
     biases = np.count_nonzero(times.bias) + np.count_nonzero(times.parts_bias[carried])
-    outputs = times.reads.shape[0] - neurons
+    outputs = len(times.bias) - neurons
     return Size(
         inputs=times.inputs,
         outputs=outputs,

@@ -68,7 +68,7 @@ class Timetable:
     @property
     def read_in(self) -> Int[np.ndarray, " neurons_and_outputs"]:
         """The layer of each neuron, and ``depth + 1`` for each output."""
-        outputs = self.reads.shape[0] - len(self.neurons)
+        outputs = len(self.bias) - len(self.neurons)
         return np.concatenate([self.level[self.neurons], np.full(outputs, self.depth + 1)])
 
 
