@@ -14,7 +14,7 @@ from widthwise.circuits.typed.booleans import (
     or_,
     xor,
 )
-from widthwise.circuits.typed.grids import Grid, maximum, minimum, times_bit
+from widthwise.circuits.typed.grids import Grid, maximum, minimum, relay, times_bit
 from widthwise.circuits.typed.trace import gate, refuse
 from widthwise.circuits.typed.words import from_bits, split_bits
 
@@ -105,6 +105,8 @@ def add_many(
     """
     columns = [[number[i] for number in numbers if i < len(number)] for i in range(bits)]
     columns = [_without_constants(column) for column in columns]
+    if max(map(len, columns)) <= 2:  # a layer between two adders keeps their weights apart
+        columns = [[relay(bit) for bit in column] for column in columns]
     while max(map(len, columns)) > 2:
         counted: list[list[Any]] = [[] for _ in range(bits)]
         for i, column in enumerate(columns):
