@@ -1,6 +1,10 @@
 """Circuits: random reversible ones, and how often they have a property no chance would give."""
 
+from widthwise.circuits import typed as typed
 from widthwise.circuits.draft import Draft as Draft
+from widthwise.circuits.exactness import ExactnessError as ExactnessError
+from widthwise.circuits.exactness import ExactnessProof as ExactnessProof
+from widthwise.circuits.exactness import prove_exact as prove_exact
 from widthwise.circuits.netlist import CircuitError as CircuitError
 from widthwise.circuits.netlist import Kind as Kind
 from widthwise.circuits.netlist import Netlist as Netlist
@@ -12,3 +16,5 @@ from widthwise.circuits.reversible import measure_property as measure_property
 from widthwise.circuits.reversible import permutation_probability as permutation_probability
 from widthwise.circuits.reversible import random_reversible as random_reversible
 from widthwise.circuits.reversible import special_inputs as special_inputs
+from widthwise.circuits.turing import TuringMachine as TuringMachine
+from widthwise.circuits.turing import stopped_machine as stopped_machine

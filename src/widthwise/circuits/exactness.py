@@ -153,9 +153,16 @@ def bound_rows(program: ReluProgram, network: ReluNetwork) -> list[GateBound]:
         terms = _lowest_bit(weights.data) + exponent[columns]
         unit = np.minimum(_row_least(weights, terms), _lowest_bit(bias))
         # Single numbers must be held too: what the row reads, and its weights.
-        own = np.maximum(size[columns] * 2.0 ** -exponent[columns].astype(float), _odd_part(weights.data))
+        own = np.maximum(
+            size[columns] * 2.0 ** -exponent[columns].astype(float), _odd_part(weights.data)
+        )
         sums = np.maximum(ups, -downs)
-        largest.append(np.maximum(sums, _row_most(weights, own) * 2.0 ** np.where(unit == _NO_BITS, 0, unit).astype(float)))
+        largest.append(
+            np.maximum(
+                sums,
+                _row_most(weights, own) * 2.0 ** np.where(unit == _NO_BITS, 0, unit).astype(float),
+            )
+        )
         units.append(unit)
         if layer < network.depth:
             first = network.inputs + int(network.starts[layer])
@@ -266,23 +273,23 @@ def _refusal(bound: GateBound, chosen: NumberFormat, enough: str | None) -> str:
 
 
 def _row_sums(matrix: sp.csr_array, entries: np.ndarray) -> np.ndarray:
-    return np.bincount(_row_numbers(matrix), entries, matrix.shape[0])
+    return np.bincount(_row_numbers(matrix), entries, len(matrix.indptr) - 1)
 
 
 def _row_least(matrix: sp.csr_array, entries: np.ndarray) -> np.ndarray:
-    least = np.full(matrix.shape[0], _NO_BITS)
+    least = np.full(len(matrix.indptr) - 1, _NO_BITS)
     np.minimum.at(least, _row_numbers(matrix), entries)
     return least
 
 
 def _row_most(matrix: sp.csr_array, entries: np.ndarray) -> np.ndarray:
-    most = np.zeros(matrix.shape[0])
+    most = np.zeros(len(matrix.indptr) - 1)
     np.maximum.at(most, _row_numbers(matrix), entries)
     return most
 
 
 def _row_numbers(matrix: sp.csr_array) -> np.ndarray:
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    return np.repeat(np.arange(len(matrix.indptr) - 1), np.diff(matrix.indptr))
 
 
 def _odd_part(numbers: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:

@@ -169,9 +169,7 @@ class TuringMachine:
         return Configuration(tuple(tape), head, state)
 
 
-def stopped_machine(
-    machine: TuringMachine, steps: int, cells: int | None = None
-) -> ReluProgram:
+def stopped_machine(machine: TuringMachine, steps: int, cells: int | None = None) -> ReluProgram:
     """Return the network that runs a machine for ``steps`` steps.
 
     Parameters
@@ -209,10 +207,10 @@ def stopped_machine(
     rows, columns = (rows + shift).astype(int), (columns + shift).astype(int)
     matrix = sp.coo_array((weights * some[columns], (rows, columns)), shape=(block * steps, nodes))
     last = np.arange(nodes - inputs, nodes)
-    places = (np.arange(inputs), last)
-    outputs = sp.coo_array((some[last], places), shape=(inputs, nodes))
+    outputs = sp.coo_array((some[last], (np.arange(inputs), last)), shape=(inputs, nodes))
     names = _names(machine, cells)
-    gates = [[*(f"step[{t}].cell[{i}]" for i in range(cells)), f"step[{t}]"] for t in range(steps)]
+    places = [*(f".cell[{i}]" for i in range(cells)), ""]
+    gates = tuple(f"step[{t}]{place}" for t in range(steps) for place in places)
     neurons = int(np.count_nonzero(relu))
     within = np.arange(cells + 1) * (neurons // cells)
     starts = inputs + np.add.outer(block * np.arange(steps), within).ravel()
@@ -223,7 +221,7 @@ def stopped_machine(
         bias=np.tile(bias, steps),
         output_bias=np.zeros(inputs),
         ranges=(np.zeros(nodes), np.ones(nodes)),
-        names=Names(names, names, tuple(sum(gates, [])), np.append(starts, nodes)),
+        names=Names(names, names, gates, np.append(starts, nodes)),
     )
 
 

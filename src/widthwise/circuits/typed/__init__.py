@@ -1,15 +1,18 @@
 """Circuits written as Python functions on typed wires, and their emulation by ReLU neurons."""
 
 from widthwise.circuits.typed.arithmetic import add_bits as add_bits
+from widthwise.circuits.typed.arithmetic import add_many as add_many
 from widthwise.circuits.typed.arithmetic import array_multiplier as array_multiplier
 from widthwise.circuits.typed.arithmetic import compact_ripple_adder as compact_ripple_adder
 from widthwise.circuits.typed.arithmetic import comparators as comparators
 from widthwise.circuits.typed.arithmetic import multiply_bits as multiply_bits
 from widthwise.circuits.typed.arithmetic import ripple_adder as ripple_adder
 from widthwise.circuits.typed.arithmetic import sort as sort
+from widthwise.circuits.typed.boolean_netlist import to_netlist as to_netlist
 from widthwise.circuits.typed.booleans import Bool as Bool
 from widthwise.circuits.typed.booleans import and_ as and_
 from widthwise.circuits.typed.booleans import and_not as and_not
+from widthwise.circuits.typed.booleans import counter as counter
 from widthwise.circuits.typed.booleans import fredkin as fredkin
 from widthwise.circuits.typed.booleans import full_adder as full_adder
 from widthwise.circuits.typed.booleans import half_adder as half_adder
@@ -36,10 +39,26 @@ from widthwise.circuits.typed.grids import square as square
 from widthwise.circuits.typed.grids import table as table
 from widthwise.circuits.typed.grids import times_bit as times_bit
 from widthwise.circuits.typed.grids import tournament as tournament
+from widthwise.circuits.typed.paths import bellman_ford as bellman_ford
+from widthwise.circuits.typed.paths import edges as edges
+from widthwise.circuits.typed.paths import floyd_warshall as floyd_warshall
+from widthwise.circuits.typed.paths import graph as graph
+from widthwise.circuits.typed.randomized import acceptance as acceptance
+from widthwise.circuits.typed.randomized import amplified as amplified
+from widthwise.circuits.typed.randomized import freivalds as freivalds
+from widthwise.circuits.typed.randomized import majority_error as majority_error
+from widthwise.circuits.typed.sha256 import sha256_circuit as sha256_circuit
+from widthwise.circuits.typed.sha256 import sha256_digest as sha256_digest
 from widthwise.circuits.typed.trace import Gate as Gate
 from widthwise.circuits.typed.trace import TypedCircuit as TypedCircuit
 from widthwise.circuits.typed.trace import gate as gate
 from widthwise.circuits.typed.trace import trace as trace
 from widthwise.circuits.typed.tropical import Tropical as Tropical
+from widthwise.circuits.typed.verification import Comparison as Comparison
+from widthwise.circuits.typed.verification import GateLemma as GateLemma
+from widthwise.circuits.typed.verification import check_gates as check_gates
+from widthwise.circuits.typed.verification import compare as compare
+from widthwise.circuits.typed.wiring import reversible_circuit as reversible_circuit
+from widthwise.circuits.typed.wiring import toffoli_circuit as toffoli_circuit
 from widthwise.circuits.typed.words import Word as Word
 from widthwise.circuits.typed.words import from_bits as from_bits

@@ -70,7 +70,9 @@ def add_bits(*numbers: Sequence[BoolWire], bits: int | None = None) -> tuple[Boo
             column = columns[i] if i < len(columns) else Affine({})
             below = below + 2**i * column
             out = Affine.sum(
-                sign * net.relu(below - at + up) for at in steps[i] for sign, up in ((1, 1), (-1, 0))
+                sign * net.relu(below - at + up)
+                for at in steps[i]
+                for sign, up in ((1, 1), (-1, 0))
             )
             found.append(net.relu(column) + carry - 2 * out)
             carry = out
@@ -82,9 +84,7 @@ def add_bits(*numbers: Sequence[BoolWire], bits: int | None = None) -> tuple[Boo
     )  # fmt: skip
 
 
-def add_many(
-    *numbers: Sequence[BoolWire], bits: int, chunk: int = 16
-) -> tuple[BoolWire, ...]:
+def add_many(*numbers: Sequence[BoolWire], bits: int, chunk: int = 16) -> tuple[BoolWire, ...]:
     """Add many numbers given by their bits, with partial sums that stay small.
 
     Columns of bits are counted, one layer each time, until two bits a column are left; then
@@ -212,7 +212,7 @@ def sort(wires: Sequence[Any]) -> list[Any]:
     Examples
     --------
     >>> import numpy as np
-    >>> from widthwise.circuits import Grid, trace
+    >>> from widthwise.circuits.typed import Grid, trace
     >>> trace(sort, [Grid(0, 9)] * 4).simulate(np.array([[3, 9, 0, 4]])).tolist()
     [[0.0, 3.0, 4.0, 9.0]]
     """

@@ -42,7 +42,7 @@ def to_netlist(circuit: TypedCircuit) -> Netlist:
 
     Examples
     --------
-    >>> from widthwise.circuits import Bool, trace
+    >>> from widthwise.circuits.typed import Bool, trace
     >>> to_netlist(trace(lambda a, b: ~(a & b), Bool(), Bool())).kinds.tolist() == [Kind.AND]
     True
     """

@@ -19,7 +19,7 @@ class Bool:
     Parameters
     ----------
     random
-        An input of this type is a fair coin: see `widthwise.circuits.acceptance`.
+        An input of this type is a fair coin: see `widthwise.circuits.typed.acceptance`.
     """
 
     random: bool = False
@@ -269,15 +269,11 @@ def _table(
 
     def emulate(net: Any, *bits: Affine) -> tuple:
         s = Affine.sum(w * b for w, b in zip(weights, bits, strict=True))
-        return tuple(
-            staircase(net, s, ramp, row[0]) for ramp, row in zip(ramps, rows, strict=True)
-        )
+        return tuple(staircase(net, s, ramp, row[0]) for ramp, row in zip(ramps, rows, strict=True))
 
     used = set().union(*ramps)
     types = [Bool()] * len(rows)
-    return list(
-        gate(kind, wires, types, reference=reference, emulate=emulate, neurons=len(used))
-    )
+    return list(gate(kind, wires, types, reference=reference, emulate=emulate, neurons=len(used)))
 
 
 def toffoli(target: Any, a: Any, b: Any) -> BoolWire:

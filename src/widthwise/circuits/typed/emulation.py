@@ -63,19 +63,21 @@ def emulate(circuit: TypedCircuit, *, share: bool = False) -> ReluProgram:
     Returns
     -------
     ReluProgram
-        Its inputs and outputs are numbers as a user has them, not codes. `widthwise.circuits`
+        Its inputs and outputs are numbers as a user has them, not codes. `assemble`
         turns it into a network.
 
     Examples
     --------
-    >>> from widthwise.circuits import Bool, trace
+    >>> from widthwise.circuits.typed import Bool, trace
     >>> program = emulate(trace(lambda a, b: (a & b, a ^ b), Bool(), Bool()))
     >>> program.neurons, program.names.gates
     (3, ('and_0', 'xor_1'))
     """
     units = np.array([port.type.unit for port in circuit.inputs])
     codes = np.array([port.type.codes for port in circuit.inputs], float).reshape(-1, 2)
-    builder = _Builder([(low, high) for low, high in (codes * units[:, None]).tolist()], share=share)
+    builder = _Builder(
+        [(low, high) for low, high in (codes * units[:, None]).tolist()], share=share
+    )
     values: list[Affine] = [Affine({})] * circuit.values
     for place, port in enumerate(circuit.inputs):
         values[place] = Affine({place: 1 / port.type.unit})

@@ -344,7 +344,7 @@ def table(function: Callable[..., Any], type_: Any, *wires: Any) -> Any:
 
     Examples
     --------
-    >>> from widthwise.circuits import trace
+    >>> from widthwise.circuits.typed import trace
     >>> octant = Grid(0, 1, unit=1 / 8)
     >>> sine = trace(lambda x: table(np.sin, Grid(0, 1, unit=1 / 256), x), octant)
     >>> sine.simulate(np.array([[0.5]])).item(), sine.neurons
@@ -356,10 +356,11 @@ def table(function: Callable[..., Any], type_: Any, *wires: Any) -> Any:
     if math.prod(sizes) > LARGEST_TABLE:
         refuse("table", wires, f"{math.prod(sizes)} points are more than {LARGEST_TABLE}")
     strides = np.cumprod([1, *sizes[:-1]]).tolist()
-    grids = np.meshgrid(
-        *(np.arange(low, high + 1) * w.type.unit for (low, high), w in zip(ends, numbers, strict=True)),
-        indexing="ij",
-    )  # fmt: skip
+    axes = [
+        np.arange(low, high + 1) * wire.type.unit
+        for (low, high), wire in zip(ends, numbers, strict=True)
+    ]
+    grids = np.meshgrid(*axes, indexing="ij")
     found = np.asarray(function(*grids), float).ravel(order="F") / type_.unit
     low, high = type_.codes
     if not np.all((np.rint(found) >= low) & (np.rint(found) <= high)):

@@ -1,13 +1,11 @@
 """Shortest paths as min-plus circuits: Floyd and Warshall's, and Bellman and Ford's."""
 
-
 import numpy as np
 from jaxtyping import Float
 
 from widthwise.circuits.typed.grids import tournament
 from widthwise.circuits.typed.trace import TypedCircuit, trace
 from widthwise.circuits.typed.tropical import Tropical, TropicalWire
-
 
 
 def floyd_warshall(n: int, largest: int = 31, *, infinity: int | None = None) -> TypedCircuit:
@@ -130,7 +128,7 @@ def edges(
 def graph(
     outputs: Float[np.ndarray, "graphs edges"], circuit: TypedCircuit
 ) -> Float[np.ndarray, "graphs n n"]:
-    """Return outputs of `floyd_warshall` as matrices of lengths, infinite where there is no path."""
+    """Return outputs of `floyd_warshall` as matrices, infinite where there is no path."""
     n = round((1 + (1 + 4 * outputs.shape[1]) ** 0.5) / 2)
     found = np.zeros((len(outputs), n, n))
     found[:, ~np.eye(n, dtype=bool)] = outputs

@@ -45,9 +45,7 @@ INITIAL = [_root_bits(prime, 2) for prime in _primes(8)]
 """Square roots of the first 8 primes: the chaining value before the first block."""
 
 
-def sha256_circuit(
-    style: Literal["gates", "words"] = "words", *, rounds: int = 64
-) -> TypedCircuit:
+def sha256_circuit(style: Literal["gates", "words"] = "words", *, rounds: int = 64) -> TypedCircuit:
     """Return the compression function of SHA-256: a block and a chaining value to the next one.
 
     Parameters

@@ -120,9 +120,9 @@ class Wire:
     __slots__ = ("form", "recorder", "type")
     __array_ufunc__ = None  # NumPy numbers leave operators to the wire
 
-    def __init__(self, recorder: Recorder, type: Any, form: Affine) -> None:
+    def __init__(self, recorder: Recorder, type_: Any, form: Affine) -> None:
         self.recorder = recorder
-        self.type = type
+        self.type = type_
         self.form = form
 
     @property
@@ -213,9 +213,7 @@ def gate(
     ranges = tuple(t.codes for t in types)
     name = f"{kind}_{len(recorder.gates)}"
     recorder.add(Gate(name, kind, forms, results, ranges, reference, emulate, neurons))
-    return tuple(
-        t.wire(recorder, Affine.of(r)) for t, r in zip(types, results, strict=True)
-    )
+    return tuple(t.wire(recorder, Affine.of(r)) for t, r in zip(types, results, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -349,7 +347,7 @@ def trace(function: Callable[..., Any], *types: Any, **named: Any) -> TypedCircu
 
     Examples
     --------
-    >>> from widthwise.circuits import Word, trace
+    >>> from widthwise.circuits.typed import Word, trace
     >>> circuit = trace(lambda x, y: x + y, Word(8), Word(8))
     >>> circuit.simulate(np.array([[200, 100], [1, 2]])).tolist()
     [[44.0], [3.0]]

@@ -87,7 +87,7 @@ class TropicalWire(Wire):
             if other == np.floor(other) and 0 <= other < mine.infinity:
                 type_ = replace(mine, largest=int(other))
                 return type_.wire(self.recorder, Affine({}, int(other)))
-        refuse(kind, (self, other), "it takes tropical numbers of one kind and one infinity")
+        return refuse(kind, (self, other), "it takes tropical numbers of one kind and one infinity")
 
     def times(self, other: Any, *, at_most: int | None = None) -> "TropicalWire":
         """Return the ordinary sum of two numbers.
@@ -133,8 +133,7 @@ class TropicalWire(Wire):
         ``infinity - relu(infinity - x)``, 1 neuron; 2 for max-plus; none where nothing exceeds it.
         """
         kind, infinity = self.type.kind, self.type.infinity
-        low, high = self.codes
-        if kind == "min" and high > infinity:
+        if kind == "min" and self.codes[1] > infinity:
             neurons, emulate = 1, lambda net, x: infinity - net.relu(infinity - x)
         elif kind == "max" and self.type.beyond > infinity:
             neurons, emulate = 2, lambda net, x: (

@@ -1,4 +1,4 @@
-"""Reversible circuits as typed circuits: layers of gates on three wires, and chains of Toffoli gates.
+"""Reversible circuits as typed circuits: layers of three-wire gates, chains of Toffoli gates.
 
 Bits are wires that gates read and write; a reversible circuit of random gates is the reference
 model of the computational no-coincidence conjecture.

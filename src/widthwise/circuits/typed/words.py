@@ -79,8 +79,8 @@ class WordWire(Wire):
 
     __slots__ = ("_bits",)
 
-    def __init__(self, recorder: Recorder, type: Word, form: Affine) -> None:
-        super().__init__(recorder, type, form)
+    def __init__(self, recorder: Recorder, type_: Word, form: Affine) -> None:
+        super().__init__(recorder, type_, form)
         self._bits: tuple[BoolWire, ...] | None = None
 
     def number(self) -> GridWire:
@@ -97,7 +97,9 @@ class WordWire(Wire):
             code = float(other) / self.type.unit
             if code == np.floor(code) and self.type.codes[0] <= code <= self.type.codes[1]:
                 return self.affine(Affine({}, int(code)))
-        refuse(kind, (self, other), f"it takes words of one type, or constants of {self.type}")
+        return refuse(
+            kind, (self, other), f"it takes words of one type, or constants of {self.type}"
+        )
 
     def __add__(self, other: Any) -> "WordWire":
         return wrap(self.type, self, self.form + self.coerce("add", other).form, kind="add")
@@ -184,8 +186,7 @@ def wrap(type_: Word, like: Wire, form: Affine, *, kind: str = "wrap") -> WordWi
     ``t + M (steps below) - M (steps above)``: 1 neuron for ``t`` and 2 for each step, which is
     ``relu(t - c + 1) - relu(t - c)``. A sum of two words takes 3, of signed ones 5.
     """
-    low, high = type_.codes
-    size = type_.modulus
+    low, size = type_.codes[0], type_.modulus
     least, largest = (int(end) for end in form.interval(like.recorder.ranges))
     up = {low + size * j: -size for j in range(1, (largest - low) // size + 1)}
     down = {low - size * j: size for j in range(0, (low - 1 - least) // size + 1)}
