@@ -12,7 +12,8 @@ def floyd_warshall(n: int, largest: int = 31, *, infinity: int | None = None) ->
     """Lengths of the shortest paths between all pairs of ``n`` nodes.
 
     ``D_ij <- min(D_ij, D_ik + D_kj)`` for ``k`` = 0, 1, ...: one layer each. A network of layers
-    has exactly ``2 n (n - 1)^2`` neurons, depth ``n`` and width ``2 (n - 1)^2``.
+    has exactly ``2 n (n - 1)^2`` neurons, depth ``n`` and width ``2 (n - 1)^2`` (n at least 3; two
+    nodes need none).
 
     Parameters
     ----------
