@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class GridWire(Wire):
         type_ = Grid(float(other), float(other), 1 / denominator)
         return type_.wire(self.recorder, Affine({}, numerator))
 
-    def number(self) -> Self:
+    def number(self) -> "GridWire":
         """Return this wire."""
         return self
 

@@ -7,7 +7,7 @@ else is a gate, of depth one.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, Self
+from typing import Any, NoReturn, Protocol
 
 import jax
 import numpy as np
@@ -132,11 +132,11 @@ class Wire:
         least, largest = self.type.codes
         return max(int(low), least), min(int(high), largest)
 
-    def affine(self, form: Affine) -> Self:
+    def affine(self, form: Affine) -> Any:
         """Return a wire of the same type with another expression."""
         return self.type.wire(self.recorder, form)
 
-    def settle(self) -> Self:
+    def settle(self) -> Any:
         """Return what an output carries: the wire itself, unless its type says otherwise."""
         return self
 

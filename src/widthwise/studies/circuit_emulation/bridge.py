@@ -18,6 +18,7 @@ import xarray as xr
 
 from widthwise import activations
 from widthwise.circuits import (
+    ReversibleCircuit,
     count_violations,
     permutation_probability,
     random_reversible,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from widthwise.studies.circuit_emulation.study import CircuitEmulation
 
 PART = "bridge"
-LAYERS = 16
-"""Deep enough that random reversible circuits on six wires have mixed."""
 GATES = 2
 NEURONS = 7
 """Most neurons of a three-wire gate."""
@@ -46,11 +45,10 @@ KINDS = ("reversible circuits", "random networks")
 
 def predict(study: "CircuitEmulation") -> xr.Dataset:
     """Moments of the number of violations of a random permutation, and of infinitely wide nets."""
-    del study
     special, total = 4**GATES, 8**GATES
     mean = special * special / total
     variance = mean * (1 - special / total) * (total - special) / (total - 1)
-    wide = violation_variance(activations.get("relu"), 2 * GATES, GATES, LAYERS)
+    wide = violation_variance(activations.get("relu"), 2 * GATES, GATES, study.layers)
     return xr.Dataset(
         {
             "mean": ("kind", [mean, mean]),
@@ -75,24 +73,27 @@ def shards(study: "CircuitEmulation") -> list[Shard]:
 
 def measure(study: "CircuitEmulation", shard: Shard, key: jax.Array) -> xr.Dataset:
     """Violations of each network, by running it on all inputs that matter."""
-    del study
     kind = str(shard.settings["kind"])
     keys = member_keys(key, KINDS.index(kind), shard.members)
     if kind == "random networks":
-        net = natural_network(activations.get("relu"), GATES, width=NEURONS * GATES, depth=LAYERS)
+        net = natural_network(
+            activations.get("relu"), GATES, width=NEURONS * GATES, depth=study.layers
+        )
         found = count_network_violations(net, 2 * GATES, key=keys)
         counts = np.where(found.finite, found.counts.astype(float), np.nan)
         zeros = np.zeros(shard.size)
-        sizes = np.full(shard.size, float(NEURONS * GATES * LAYERS))
+        sizes = np.full(shard.size, float(NEURONS * GATES * study.layers))
         return _dataset(counts, zeros, sizes)
     inputs = np.asarray(special_inputs(GATES), float)
     counts, differences, sizes = (np.zeros(shard.size) for _ in range(3))
-    for member, one in enumerate(keys):
-        circuit = random_reversible(one, GATES, LAYERS)
+    drawn = jax.jit(jax.vmap(lambda one: random_reversible(one, GATES, study.layers)))(keys)
+    direct = np.asarray(jax.jit(jax.vmap(count_violations))(drawn), float)
+    for member in range(shard.size):
+        circuit = ReversibleCircuit(drawn.wires[member], drawn.tables[member])
         network = assemble(emulate(reversible_circuit(circuit)))
         outputs = network.evaluate(inputs)
         counts[member] = np.sum(np.all(outputs[:, 2 * GATES :] == 0, axis=1))
-        differences[member] = abs(counts[member] - float(count_violations(circuit)))
+        differences[member] = abs(counts[member] - direct[member])
         sizes[member] = network.neurons
     return _dataset(counts, differences, sizes)
 
@@ -184,9 +185,9 @@ def pictures(
         Picture(
             "bridge",
             "Compiled reversible circuits beside random networks of their size",
-            f"{study.circuits_drawn} random reversible circuits of {LAYERS} layers on {3 * GATES} "
-            "bits as ReLU networks, and random ReLU networks of that depth and width. Random "
-            "networks give all inputs alike outputs: none or all violate.",
+            f"{study.circuits_drawn} random reversible circuits of {study.layers} layers on "
+            f"{3 * GATES} bits as ReLU networks, and random ReLU networks of that depth and width. "
+            "Random networks give all inputs alike outputs: none or all violate.",
             figure,
         )
     ]

@@ -142,8 +142,8 @@ def pictures(
             "formats",
             "Which number format makes a circuit's network exact",
             "Bits that hold every partial sum of every row, in any order of summation, by interval "
-            "arithmetic; lines: what number formats have. Networks were run in float32 beside their "
-            "circuits.",
+            "arithmetic; lines: what number formats have. Networks were run in float32 beside "
+            "their circuits.",
             figure,
         )
     ]

@@ -215,8 +215,8 @@ def claims(
     found.append(
         Claim(
             name="noise-mean-square",
-            statement="Mean square error of a one-layer adder over the variance of the noise on its "
-            f"weights, at standard deviation {CLAIMED}",
+            statement="Mean square error of a one-layer adder over the variance of the noise on "
+            f"its weights, at standard deviation {CLAIMED}",
             predicted=first,
             measured=float(square.value),
             standard_error=float(square.standard_error),
@@ -248,9 +248,9 @@ def pictures(
         Picture(
             "noise",
             "How much noise a circuit's network bears",
-            f"Adders of {study.noise_bits} bits, Gaussian noise on every weight and bias, all inputs; "
-            "outputs are read at 1/2. Dashed: no sum is wrong if no weight moves farther. The adder "
-            "that ripples has small numbers but many layers.",
+            f"Adders of {study.noise_bits} bits, Gaussian noise on every weight and bias, all "
+            "inputs; outputs are read at 1/2. Dashed: no sum is wrong if no weight moves farther. "
+            "The adder that ripples has small numbers but many layers.",
             figure,
         )
     ]

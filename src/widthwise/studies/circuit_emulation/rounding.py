@@ -197,9 +197,9 @@ def pictures(
         Picture(
             "rounding",
             "What rounding breaks first",
-            "An adder of one layer whose every operation is rounded, its sums in random order. Grey: "
-            "the proof refuses. Dashed: here a bias cannot be written any more, so it must fail. It "
-            "never errs where the proof holds.",
+            "An adder of one layer whose every operation is rounded, its sums in random order. "
+            "Grey: the proof refuses. Dashed: here a bias cannot be written any more, so it must "
+            "fail.",
             figure,
         )
     ]

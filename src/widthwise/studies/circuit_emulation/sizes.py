@@ -154,9 +154,9 @@ def pictures(
         Picture(
             "sizes",
             "How networks grow with their circuits",
-            "Lines: size laws, and depth as predicted from levels. Points: networks as built, every "
-            "layer reading the one before. An adder of one layer grows like its bits, one that "
-            "ripples like their square, for it carries every bit through every layer.",
+            "Lines: size laws, and depth as predicted from levels. Points: networks as built, in "
+            "which every layer reads the one before. An adder of one layer grows like its bits, "
+            "one that ripples like their square, for it carries bits through all layers.",
             figure,
         )
     ]

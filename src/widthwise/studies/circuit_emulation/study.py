@@ -91,9 +91,12 @@ class CircuitEmulation(Study):
     noise_members: Annotated[int, Ge(8), Doc("Perturbed networks of each adder.")] = 1000
     noise_scales: Annotated[int, Ge(3), Le(50), Doc("Standard deviations that are shown.")] = 9
     draws: Annotated[int, Ge(4), Doc("Draws of matrices and random bits.")] = 16
+    layers: Annotated[
+        int, Ge(1), Le(64), Doc("Layers of reversible circuits on six bits; 16 have mixed.")
+    ] = 16
     circuits_drawn: Annotated[
         int, Ge(8), Doc("Random reversible circuits, and random networks beside them.")
-    ] = 1000
+    ] = 2000
 
     @classmethod
     def quick(cls) -> "CircuitEmulation":
@@ -109,6 +112,7 @@ class CircuitEmulation(Study):
             noise_members=16,
             noise_scales=4,
             draws=4,
+            layers=3,
             circuits_drawn=16,
         )
 
