@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+Number = int | float
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -16,15 +18,15 @@ class Affine:
         What is added.
     """
 
-    terms: Mapping[int, float]
-    constant: float = 0
+    terms: Mapping[int, Number]
+    constant: Number = 0
 
     @classmethod
     def of(cls, value: int) -> "Affine":
         """Return the expression that is one value."""
         return cls({value: 1})
 
-    def __add__(self, other: "Affine | float") -> "Affine":
+    def __add__(self, other: "Affine | Number") -> "Affine":
         if not isinstance(other, Affine):
             return Affine(self.terms, self.constant + other)
         terms = dict(self.terms)
@@ -36,19 +38,19 @@ class Affine:
                 del terms[value]
         return Affine(terms, self.constant + other.constant)
 
-    def __radd__(self, other: float) -> "Affine":
+    def __radd__(self, other: Number) -> "Affine":
         return self + other
 
     def __neg__(self) -> "Affine":
         return self * -1
 
-    def __sub__(self, other: "Affine | float") -> "Affine":
+    def __sub__(self, other: "Affine | Number") -> "Affine":
         return self + -other
 
-    def __rsub__(self, other: float) -> "Affine":
+    def __rsub__(self, other: Number) -> "Affine":
         return -self + other
 
-    def __mul__(self, factor: float) -> "Affine":
+    def __mul__(self, factor: Number) -> "Affine":
         if factor == 1:
             return self
         if factor == 0:
@@ -60,7 +62,7 @@ class Affine:
 
     def replace(self, expressions: Sequence["Affine"]) -> "Affine":
         """Put an expression in the place of each value."""
-        total: dict[int, float] = {}
+        total: dict[int, Number] = {}
         constant = self.constant
         for value, coefficient in self.terms.items():
             put = expressions[value]
@@ -70,12 +72,12 @@ class Affine:
         return Affine({value: weight for value, weight in total.items() if weight}, constant)
 
     @classmethod
-    def sum(cls, expressions: Iterable["Affine"], constant: float = 0) -> "Affine":
+    def sum(cls, expressions: Iterable["Affine"], constant: Number = 0) -> "Affine":
         """Add many expressions at once."""
         parts = list(expressions)
         return cls(dict.fromkeys(range(len(parts)), 1), constant).replace(parts)
 
-    def interval(self, ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    def interval(self, ranges: Sequence[tuple[Number, Number]]) -> tuple[Number, Number]:
         """Return the least interval that holds it whatever its values are within their ranges."""
         low = high = self.constant
         for value, coefficient in self.terms.items():

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from widthwise.circuits.program import Names, ReluProgram
-from widthwise.circuits.typed.affine import Affine
+from widthwise.circuits.typed.affine import Affine, Number
 from widthwise.circuits.typed.trace import TypedCircuit
 
 _UNKNOWN = (-np.inf, np.inf)
@@ -15,7 +15,7 @@ _UNKNOWN = (-np.inf, np.inf)
 class _Builder:
     """Rows of a program while it grows; numbers in `Affine` are nodes."""
 
-    def __init__(self, inputs: Sequence[tuple[float, float]], *, share: bool) -> None:
+    def __init__(self, inputs: Sequence[tuple[Number, Number]], *, share: bool) -> None:
         self.ranges = list(inputs)
         self.rows: list[Affine] = []
         self.is_relu: list[bool] = []
@@ -36,13 +36,13 @@ class _Builder:
             self._made[key] = self._row(form, _UNKNOWN, relu=True)
         return self._made[key]
 
-    def value(self, form: Affine, codes: tuple[float, float]) -> Affine:
+    def value(self, form: Affine, codes: tuple[Number, Number]) -> Affine:
         """Return an expression as one node, unless it is one already."""
         if not form.terms or (form.constant == 0 and list(form.terms.values()) == [1]):
             return form
         return self._row(form, codes, relu=False)
 
-    def _row(self, form: Affine, codes: tuple[float, float], *, relu: bool) -> Affine:
+    def _row(self, form: Affine, codes: tuple[Number, Number], *, relu: bool) -> Affine:
         self.rows.append(form)
         self.is_relu.append(relu)
         self.ranges.append(codes)

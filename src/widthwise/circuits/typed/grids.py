@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from widthwise.circuits.typed.affine import Affine
+from widthwise.circuits.typed.affine import Affine, Number
 from widthwise.circuits.typed.booleans import Bool, BoolWire
 from widthwise.circuits.typed.staircase import breakpoints, staircase
 from widthwise.circuits.typed.trace import Recorder, Wire, gate, refuse
@@ -39,9 +39,9 @@ class Grid:
     (-4, 4)
     """
 
-    lower: float
-    upper: float
-    unit: float = 1.0
+    lower: Number
+    upper: Number
+    unit: Number = 1.0
 
     def __post_init__(self) -> None:
         if not (self.unit > 0 and math.frexp(self.unit)[0] == 0.5):
@@ -64,7 +64,7 @@ class Grid:
 
     def __str__(self) -> str:
         unit = "" if self.unit == 1 else f", unit={self.unit:g}"
-        return f"Grid({self.lower:g}, {self.upper:g}{unit})"
+        return f"Grid({self.lower:.16g}, {self.upper:.16g}{unit})"
 
 
 class GridWire(Wire):
@@ -91,7 +91,7 @@ class GridWire(Wire):
         """Return this wire."""
         return self
 
-    def _like(self, form: Affine, unit: float) -> "GridWire":
+    def _like(self, form: Affine, unit: Number) -> "GridWire":
         """Return a wire with another expression, on the grid that it needs."""
         low, high = form.interval(self.recorder.ranges)
         return Grid(low * unit, high * unit, unit).wire(self.recorder, form)
@@ -136,7 +136,7 @@ class GridWire(Wire):
         return step(-(self - other))
 
 
-def _aligned(kind: str, x: Any, y: Any) -> tuple[Affine, Affine, float]:
+def _aligned(kind: str, x: Any, y: Any) -> tuple[Affine, Affine, Number]:
     """Return two numbers as codes of one unit."""
     first = x if isinstance(x, GridWire) else y
     if not isinstance(first, Wire):

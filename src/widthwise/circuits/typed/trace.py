@@ -7,13 +7,13 @@ else is a gate, of depth one.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from widthwise.circuits.typed.affine import Affine
+from widthwise.circuits.typed.affine import Affine, Number
 
 Codes = Int[np.ndarray, "..."]
 Reference = Callable[..., Any]
@@ -22,6 +22,7 @@ Emulator = Callable[..., Any]
 """From a `Neurons` and the operands as affine expressions to the result, or to several."""
 
 
+@runtime_checkable
 class WireType(Protocol):
     """What numbers a wire carries: ``unit`` times the whole numbers from ``codes[0]`` on."""
 
@@ -40,6 +41,7 @@ class WireType(Protocol):
         ...
 
 
+@runtime_checkable
 class Neurons(Protocol):
     """What the emulator of a gate may make."""
 
@@ -47,7 +49,7 @@ class Neurons(Protocol):
         """Return a neuron."""
         ...
 
-    def value(self, form: Affine, codes: tuple[float, float]) -> Affine:
+    def value(self, form: Affine, codes: tuple[Number, Number]) -> Affine:
         """Return an expression as one number that a network carries as one."""
         ...
 
@@ -281,9 +283,9 @@ class TypedCircuit:
             wrong = ~((codes == np.floor(codes)) & (codes >= ends[0]) & (codes <= ends[1]))
         if np.any(wrong):
             row, column = np.argwhere(wrong)[0].tolist()
-            port = self.inputs[column]
+            port, number = self.inputs[column], float(numbers[row, column])
             raise ValueError(
-                f"input {port.name!r} of {self.name} is {numbers[row, column]!r} in row {row}: "
+                f"input {port.name!r} of {self.name} is {number!r} in row {row}: "
                 f"{port.type} takes multiples of {port.type.unit:g} from "
                 f"{ends[0][column] * port.type.unit:g} to {ends[1][column] * port.type.unit:g}"
             )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from widthwise.circuits.typed.affine import Affine
+from widthwise.circuits.typed.affine import Affine, Number
 from widthwise.circuits.typed.trace import Gate, TypedCircuit
 
 Run = Callable[[Float[np.ndarray, "batch inputs"]], Any]
@@ -139,7 +139,7 @@ class _Arithmetic:
             self._made[key] = Affine.of(len(self.values) - 1)
         return self._made[key]
 
-    def value(self, form: Affine, codes: tuple[float, float]) -> Affine:
+    def value(self, form: Affine, codes: tuple[Number, Number]) -> Affine:
         del codes
         return form
 
