@@ -1,13 +1,34 @@
-"""Circuits: random reversible ones, and how often they have a property no chance would give."""
+"""Circuits: as exact ReLU networks, and random reversible ones with their improbable property."""
 
 from widthwise.circuits import typed as typed
+from widthwise.circuits.assembly import assemble as assemble
+from widthwise.circuits.compilation import compile_circuit as compile_circuit
+from widthwise.circuits.compilation import size_of as size_of
+from widthwise.circuits.compilation import to_program as to_program
 from widthwise.circuits.draft import Draft as Draft
 from widthwise.circuits.exactness import ExactnessError as ExactnessError
 from widthwise.circuits.exactness import ExactnessProof as ExactnessProof
 from widthwise.circuits.exactness import prove_exact as prove_exact
+from widthwise.circuits.execution import SparseNetwork as SparseNetwork
+from widthwise.circuits.execution import run as run
+from widthwise.circuits.execution import to_equinox as to_equinox
+from widthwise.circuits.formats import parse_circuit as parse_circuit
+from widthwise.circuits.formats import read_circuit as read_circuit
+from widthwise.circuits.formats import read_with_yosys as read_with_yosys
+from widthwise.circuits.formats import write_circuit as write_circuit
+from widthwise.circuits.levels import evaluate as evaluate
+from widthwise.circuits.levels import intervals as intervals
+from widthwise.circuits.levels import levels as levels
+from widthwise.circuits.lowering import lower as lower
 from widthwise.circuits.netlist import CircuitError as CircuitError
 from widthwise.circuits.netlist import Kind as Kind
 from widthwise.circuits.netlist import Netlist as Netlist
+from widthwise.circuits.network import ReluNetwork as ReluNetwork
+from widthwise.circuits.onnx import to_onnx as to_onnx
+from widthwise.circuits.program import Names as Names
+from widthwise.circuits.program import ReluProgram as ReluProgram
+from widthwise.circuits.reduction import prune as prune
+from widthwise.circuits.reduction import share as share
 from widthwise.circuits.reversible import ReversibleCircuit as ReversibleCircuit
 from widthwise.circuits.reversible import apply as apply
 from widthwise.circuits.reversible import count_violations as count_violations
@@ -16,5 +37,13 @@ from widthwise.circuits.reversible import measure_property as measure_property
 from widthwise.circuits.reversible import permutation_probability as permutation_probability
 from widthwise.circuits.reversible import random_reversible as random_reversible
 from widthwise.circuits.reversible import special_inputs as special_inputs
+from widthwise.circuits.simplification import merge as merge
+from widthwise.circuits.simplification import simplify as simplify
+from widthwise.circuits.simulation import simulate as simulate
+from widthwise.circuits.size import Size as Size
+from widthwise.circuits.size import predict_size as predict_size
+from widthwise.circuits.storage import load_network as load_network
+from widthwise.circuits.storage import save_network as save_network
+from widthwise.circuits.timetable import timetable as timetable
 from widthwise.circuits.turing import TuringMachine as TuringMachine
 from widthwise.circuits.turing import stopped_machine as stopped_machine

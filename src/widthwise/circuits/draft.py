@@ -66,7 +66,7 @@ class Draft:
         line: int = 0,
         *,
         negated: Sequence[bool] | None = None,
-        table: Sequence[bool] | np.ndarray | None = None,
+        table: Sequence[int] | np.ndarray | None = None,
     ) -> None:
         """Add a gate that drives ``wire``; the wires it reads may be driven later."""
         self._must_be_free(wire, line)

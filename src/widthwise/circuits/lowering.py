@@ -102,11 +102,11 @@ class _Rows:
 
     def affine(
         self,
-        terms: Sequence[tuple[tuple[int, bool], float]],
-        bias: float = 0.0,
+        terms: Sequence[tuple[tuple[int, bool], int | float]],
+        bias: int | float = 0.0,
         *,
         relu: bool = False,
-        upper: float = 1.0,
+        upper: int | float = 1.0,
     ) -> int:
         """Append a row over wires, with the negations folded in, and return its node."""
         row = len(self.relu)

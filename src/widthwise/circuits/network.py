@@ -55,6 +55,30 @@ class ReluNetwork:
     names: Names
     unit: float = 1.0
 
+    def __post_init__(self) -> None:
+        rows, edges = len(self.bias), len(self.weights)
+        starts, indptr = self.starts, self.indptr
+        shapes = (
+            len(starts) >= 1
+            and len(indptr) == rows + 1
+            and len(self.indices) == edges
+            and rows >= len(self.node) == len(self.relay)
+            and len(self.lower) == len(self.upper) == self.inputs == len(self.names.inputs)
+            and rows - len(self.node) == len(self.names.outputs)
+        )
+        if not shapes:
+            raise ValueError("the arrays of the network do not fit together")
+        if (starts[0], starts[-1]) != (0, len(self.node)) or (indptr[0], indptr[-1]) != (0, edges):
+            raise ValueError(
+                "layers or rows do not begin at 0 and end with the last neuron or weight"
+            )
+        if np.any(np.diff(starts) < 1) or np.any(np.diff(indptr) < 0):
+            raise ValueError("layers or rows are not in order")
+        columns = np.array([self.columns(layer) for layer in range(self.depth + 1)])
+        allowed = np.repeat(np.repeat(columns, np.diff([*starts, rows])), np.diff(indptr))
+        if np.any((self.indices < 0) | (self.indices >= allowed)):
+            raise ValueError("a row reads a neuron that its layer does not see")
+
     @property
     def neurons(self) -> int:
         """The number of neurons, relays included."""
@@ -111,14 +135,23 @@ class ReluNetwork:
         found = (self.node >= nodes.start) & (self.node < nodes.stop) & ~self.relay
         return np.flatnonzero(found)
 
-    def name_of(self, neuron: int) -> str:
-        """Return what a neuron computes: a gate's name and a number, or what a relay carries."""
-        node = int(self.node[neuron])
-        gate = self.names.gate_of(node)
-        if self.relay[neuron]:
-            return f"{gate} (carried)"
-        mates = self.neurons_of(gate)
-        return gate if len(mates) == 1 else f"{gate}.{int(np.searchsorted(mates, neuron))}"
+    def neuron_names(self) -> list[str]:
+        """Name every neuron: its gate and a number from 0; in brackets, what a relay carries."""
+        gate_of = self.names.owners(self.node)
+        computes = np.flatnonzero(~self.relay)
+        # Neurons of a gate, in order of their nodes.
+        order = computes[np.lexsort((self.node[computes], gate_of[computes]))]
+        place = np.zeros(self.neurons, np.int64)
+        owners = gate_of[order]
+        place[order] = np.arange(len(order)) - np.searchsorted(owners, owners)
+        gates, inputs = self.names.gates, self.names.inputs
+        found = zip(
+            self.relay.tolist(), gate_of.tolist(), place.tolist(), self.node.tolist(), strict=True
+        )
+        return [
+            f"({inputs[node] if gate < 0 else gates[gate]})" if relay else f"{gates[gate]}.{number}"
+            for relay, gate, number, node in found
+        ]
 
     def evaluate(
         self, inputs: Shaped[np.ndarray, "batch inputs"]
@@ -136,13 +169,19 @@ class ReluNetwork:
             If the number of columns is wrong or an input is outside the declared range.
         """
         state = self.check(inputs).astype(np.float64).T
-        for number, (weights, bias) in enumerate(self.layers()):
-            made = weights @ state + bias[:, None]
-            if number == self.depth:
-                return made.T
-            made = np.maximum(made, 0)
-            state = np.concatenate([state, made]) if self.mode == "skip" else made
-        raise AssertionError("the read-out is always the last layer")
+        memory = np.empty(
+            (0 if self.mode == "layered" else self.inputs + self.neurons, len(inputs))
+        )
+        memory[: len(state)] = state if len(memory) else 0
+        for layer in range(self.depth):
+            weights, bias = self.layer(layer)
+            state = np.maximum(weights @ state + bias[:, None], 0)
+            if len(memory):
+                end = self.inputs + int(self.starts[layer + 1])
+                memory[end - len(state) : end] = state
+                state = memory[:end]
+        weights, bias = self.layer(self.depth)
+        return (weights @ state + bias[:, None]).T
 
     def check(self, inputs: Shaped[np.ndarray, "batch inputs"]) -> np.ndarray:
         """Refuse inputs for which the network was not made; return them as an array."""

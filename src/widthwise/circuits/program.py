@@ -55,9 +55,12 @@ class Names:
 
     def gate_of(self, node: int) -> str:
         """Return the name of the gate that owns a node; that of the input for an input."""
-        if node < len(self.inputs):
-            return self.inputs[node]
-        return self.gates[int(np.searchsorted(self.starts, node, side="right")) - 1]
+        gate = int(self.owners(np.array([node]))[0])
+        return self.inputs[node] if gate < 0 else self.gates[gate]
+
+    def owners(self, nodes: Int[np.ndarray, " nodes"]) -> Int[np.ndarray, " nodes"]:
+        """Return the number of the gate that owns each node, -1 for inputs."""
+        return np.searchsorted(self.starts, nodes, side="right") - 1
 
 
 @dataclass(frozen=True, eq=False)

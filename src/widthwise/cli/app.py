@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from widthwise.cli.activation import activation
+from widthwise.cli.circuits import compile_, simulate
 from widthwise.cli.cite import cite
 from widthwise.cli.listing import list_studies
 from widthwise.cli.output import parse
@@ -40,6 +41,8 @@ def root() -> App:
     app.command(report)
     app.command(activation)
     app.command(regress)
+    app.command(compile_, name="compile")
+    app.command(simulate)
     app.command(cite)
     return app
 

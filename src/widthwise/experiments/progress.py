@@ -10,6 +10,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -40,6 +41,22 @@ def progress_bar(
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=total, completed=done)
         yield lambda: progress.advance(task)
+
+
+@contextlib.contextmanager
+def steps(*, show: bool | None = None) -> Iterator[Callable[[str], None]]:
+    """Say on one line which step runs, and for how long; the body calls what it is given."""
+    if not (sys.stderr.isatty() if show is None else show):
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def say(text: str) -> None:
+            progress.reset(task, description=text, total=None)
+
+        yield say
 
 
 @contextlib.contextmanager

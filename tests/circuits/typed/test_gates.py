@@ -232,11 +232,6 @@ def test_a_wrong_emulator_is_found():
     assert found.counterexample.tolist() == [1, 1]
 
 
-def test_sharing_makes_fewer_neurons():
-    circuit = trace(lambda a, b: [a & b, ~(a & b), full_adder(a, b, a & b)], B, B)
-    assert emulate(circuit, share=True).neurons < emulate(circuit).neurons == circuit.neurons
-
-
 REFUSED = {
     "gate add_0 of circuit '<lambda>': it takes words of one type": (
         lambda x, y, b: x + y,

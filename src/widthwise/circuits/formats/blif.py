@@ -26,8 +26,8 @@ _NESTED = {".subckt", ".gate", ".search"}
 def read_blif(text: str, source: str = "") -> Netlist:
     """Read one model without latches and submodels.
 
-    A cover of one cube is a conjunction, one of single literals a disjunction; others are truth
-    tables, or from seven inputs on a disjunction of conjunctions.
+    Covers of conjunctions, disjunctions and parities become such gates; others are truth tables,
+    or from seven inputs on a disjunction of conjunctions.
 
     Raises
     ------
@@ -163,11 +163,8 @@ def _cover(
         places, flips = zip(*(cube[0] for cube in literals), strict=True)
         kind = Kind.NOR if negative else Kind.OR
         draft.gate(kind, wire, [reads[i] for i in places], line, negated=flips)
-    elif sorted(cubes) in (["01", "10"], ["00", "11"]):
-        even = (cubes[0][0] == cubes[0][1]) != negative
-        draft.gate(Kind.XNOR if even else Kind.XOR, wire, reads, line)
     elif len(reads) <= _TABLE:
-        draft.gate(Kind.TABLE, wire, reads, line, table=_truth(cubes, len(reads)) != negative)
+        _table(draft, wire, reads, _truth(cubes, len(reads)) != negative, line)
     else:
         names = []
         for place, cube in enumerate(literals):
@@ -175,6 +172,20 @@ def _cover(
             places, flips = zip(*cube, strict=True)
             draft.gate(Kind.AND, names[-1], [reads[i] for i in places], line, negated=flips)
         draft.gate(Kind.NOR if negative else Kind.OR, wire, names, line)
+
+
+def _table(draft: Draft, wire: str, reads: list[str], table: np.ndarray, line: int) -> None:
+    """Make the gate of a truth table; a simpler one where it is that of a simpler one."""
+    ones, numbers = int(table.sum()), np.arange(len(table))
+    odd = np.bitwise_count(numbers) % 2 == 1
+    if ones in (1, len(table) - 1):
+        place = int(np.argmax(table == (ones == 1)))
+        flips = [not place >> bit & 1 for bit in range(len(reads))]
+        draft.gate(Kind.AND if ones == 1 else Kind.NAND, wire, reads, line, negated=flips)
+    elif np.array_equal(table, odd) or np.array_equal(table, ~odd):
+        draft.gate(Kind.XNOR if table[0] else Kind.XOR, wire, reads, line)
+    else:
+        draft.gate(Kind.TABLE, wire, reads, line, table=table)
 
 
 def _truth(cubes: list[str], inputs: int) -> np.ndarray:

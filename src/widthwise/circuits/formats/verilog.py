@@ -35,7 +35,7 @@ _PRIMITIVES = {
 }
 _OPERATORS = [{"|": Kind.OR, "||": Kind.OR}, {"^": Kind.XOR, "~^": Kind.XNOR, "^~": Kind.XNOR}]
 _OPERATORS += [{"&": Kind.AND, "&&": Kind.AND}]
-_MAX_NESTING = 100
+_MAX_NESTING = 40
 _FALSE = "1'b0"
 
 Bit = tuple[str, bool]

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -260,20 +261,30 @@ def _table(
     """Functions of one weighted sum of bits."""
     tables = [np.array(row, np.int64) for row in rows]
     ramps = [breakpoints(range(len(row)), row) for row in rows]
-
-    def place(bits: Sequence[Any]) -> Any:
-        return sum((w * b for w, b in zip(weights, bits, strict=True)), start=np.int64(0))
-
-    def reference(*bits: Any) -> tuple:
-        return tuple(table[place(bits)] for table in tables)
-
-    def emulate(net: Any, *bits: Affine) -> tuple:
-        s = Affine.sum(w * b for w, b in zip(weights, bits, strict=True))
-        return tuple(staircase(net, s, ramp, row[0]) for ramp, row in zip(ramps, rows, strict=True))
-
     used = set().union(*ramps)
-    types = [Bool()] * len(rows)
-    return list(gate(kind, wires, types, reference=reference, emulate=emulate, neurons=len(used)))
+    found = gate(
+        kind, wires, [Bool()] * len(rows), reference=partial(_look_up, tables, weights),
+        emulate=partial(_staircases, ramps, weights, [row[0] for row in rows]), neurons=len(used),
+    )  # fmt: skip
+    return list(found)
+
+
+def _look_up(tables: Sequence[np.ndarray], weights: Sequence[int], *bits: Any) -> tuple:
+    """Read tables at a weighted sum of bits."""
+    place = sum((w * b for w, b in zip(weights, bits, strict=True)), start=np.int64(0))
+    return tuple(table[place] for table in tables)
+
+
+def _staircases(
+    ramps: Sequence[dict[int, int]],
+    weights: Sequence[int],
+    starts: Sequence[int],
+    net: Any,
+    *bits: Affine,
+) -> tuple:
+    """Make the neurons of functions of a weighted sum of bits."""
+    s = Affine.sum(w * b for w, b in zip(weights, bits, strict=True))
+    return tuple(staircase(net, s, ramp, one) for ramp, one in zip(ramps, starts, strict=True))
 
 
 def toffoli(target: Any, a: Any, b: Any) -> BoolWire:

@@ -15,17 +15,15 @@ _UNKNOWN = (-np.inf, np.inf)
 class _Builder:
     """Rows of a program while it grows; numbers in `Affine` are nodes."""
 
-    def __init__(self, inputs: Sequence[tuple[Number, Number]], *, share: bool) -> None:
+    def __init__(self, inputs: Sequence[tuple[Number, Number]]) -> None:
         self.ranges = list(inputs)
         self.rows: list[Affine] = []
         self.is_relu: list[bool] = []
-        self.share = share
         self._made: dict[tuple, Affine] = {}
 
     def start(self) -> None:
-        """Begin a gate: neurons are shared within it, or with all gates before."""
-        if not self.share:
-            self._made.clear()
+        """Begin a gate: neurons are shared within it."""
+        self._made.clear()
 
     def relu(self, form: Affine) -> Affine:
         """Return a neuron; an equal one that exists already is shared."""
@@ -49,22 +47,19 @@ class _Builder:
         return Affine.of(len(self.ranges) - 1)
 
 
-def emulate(circuit: TypedCircuit, *, share: bool = False) -> ReluProgram:
+def emulate(circuit: TypedCircuit) -> ReluProgram:
     """Replace every gate by its ReLU emulator.
 
     Parameters
     ----------
     circuit
         What `trace` returned.
-    share
-        Use a neuron again where another gate needs the same one. Without it each gate owns its
-        neurons, as many as `TypedCircuit.neurons` says.
 
     Returns
     -------
     ReluProgram
-        Its inputs and outputs are numbers as a user has them, not codes. `assemble`
-        turns it into a network.
+        Each gate owns its neurons, as many as `TypedCircuit.neurons` says. Inputs and outputs are
+        numbers as a user has them. `compile_circuit` turns it into a network.
 
     Examples
     --------
@@ -75,9 +70,7 @@ def emulate(circuit: TypedCircuit, *, share: bool = False) -> ReluProgram:
     """
     units = np.array([port.type.unit for port in circuit.inputs])
     codes = np.array([port.type.codes for port in circuit.inputs], float).reshape(-1, 2)
-    builder = _Builder(
-        [(low, high) for low, high in (codes * units[:, None]).tolist()], share=share
-    )
+    builder = _Builder([(low, high) for low, high in (codes * units[:, None]).tolist()])
     values: list[Affine] = [Affine({})] * circuit.values
     for place, port in enumerate(circuit.inputs):
         values[place] = Affine({place: 1 / port.type.unit})

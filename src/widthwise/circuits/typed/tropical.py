@@ -157,15 +157,10 @@ def _choose(x: TropicalWire, y: TropicalWire) -> TropicalWire:
         largest=max(x.type.largest, y.type.largest),
         beyond=min(x.codes[1], y.codes[1]) if least else max(x.type.beyond, y.type.beyond),
     )
-    ends = x.codes
-
-    def emulate(net: Any, a: Affine, b: Affine) -> Affine:
-        kept = net.value(a, ends)
-        return kept - net.relu(a - b) if least else kept + net.relu(b - a)
-
+    sign, ends = (1 if least else -1), x.codes
     (result,) = gate(
         "tropical_sum", (x, y), (type_,), reference=np.minimum if least else np.maximum,
-        emulate=emulate, neurons=1,
+        emulate=lambda net, a, b: net.value(a, ends) - sign * net.relu(sign * (a - b)), neurons=1,
     )  # fmt: skip
     return result
 

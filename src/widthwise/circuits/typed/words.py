@@ -10,7 +10,7 @@ from widthwise.circuits.typed.affine import Affine
 from widthwise.circuits.typed.booleans import Bool, BoolWire, and_, or_, xor
 from widthwise.circuits.typed.grids import Grid, GridWire, times_bit
 from widthwise.circuits.typed.staircase import staircase
-from widthwise.circuits.typed.trace import Recorder, Wire, gate, refuse
+from widthwise.circuits.typed.trace import Neurons, Recorder, Wire, gate, refuse
 
 
 @dataclass(frozen=True)
@@ -235,15 +235,18 @@ def _top_bit(recorder: Recorder, form: Affine, j: int) -> tuple[BoolWire, Affine
     size = 2**j
     wire = Grid(0, 2 * size - 1).wire(recorder, form)
 
-    def emulate(net: Any, r: Affine) -> tuple[Affine, Affine]:
-        bit = net.value(net.relu(r - size + 1) - net.relu(r - size), (0, 1))
-        return bit, net.relu(r) - size * bit
-
     bit, rest = gate(
         "bit", (wire,), (Bool(), Grid(0, size - 1)),
-        reference=lambda r: (r >> j, r & (size - 1)), emulate=emulate, neurons=3,
+        reference=lambda r: (r >> j, r & (size - 1)),
+        emulate=lambda net, r: _take_off(net, r, size), neurons=3,
     )  # fmt: skip
     return bit, rest.form
+
+
+def _take_off(net: Neurons, r: Affine, size: int) -> tuple[Affine, Affine]:
+    """Make the neurons of a top bit, and of what remains."""
+    bit = net.value(net.relu(r - size + 1) - net.relu(r - size), (0, 1))
+    return bit, net.relu(r) - size * bit
 
 
 def from_bits(bits: Sequence[Any], type_: Word | None = None) -> WordWire:
