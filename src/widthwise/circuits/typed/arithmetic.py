@@ -1,6 +1,7 @@
 """Adders, multipliers and sorting networks: blocks of many gates' work."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from widthwise.circuits.typed.affine import Affine
@@ -15,7 +16,7 @@ from widthwise.circuits.typed.booleans import (
     xor,
 )
 from widthwise.circuits.typed.grids import Grid, maximum, minimum, relay, times_bit
-from widthwise.circuits.typed.trace import gate, refuse
+from widthwise.circuits.typed.trace import Neurons, gate, refuse
 from widthwise.circuits.typed.words import from_bits, split_bits
 
 
@@ -60,28 +61,31 @@ def add_bits(*numbers: Sequence[BoolWire], bits: int | None = None) -> tuple[Boo
     sums = [sum(2**j * top for j, top in enumerate(tops[: i + 1])) for i in range(size)]
     steps = [range(2 ** (i + 1), top + 1, 2 ** (i + 1)) for i, top in enumerate(sums)]
 
-    def reference(*columns: Any) -> tuple:
-        total = sum(column << i for i, column in enumerate(columns))
-        return tuple((total >> i) & 1 for i in range(size))
-
-    def emulate(net: Any, *columns: Affine) -> tuple:
-        found, below, carry = [], Affine({}), Affine({})
-        for i in range(size):
-            column = columns[i] if i < len(columns) else Affine({})
-            below = below + 2**i * column
-            out = Affine.sum(
-                sign * net.relu(below - at + up)
-                for at in steps[i]
-                for sign, up in ((1, 1), (-1, 0))
-            )
-            found.append(net.relu(column) + carry - 2 * out)
-            carry = out
-        return tuple(found)
-
     return gate(
-        "add_bits", columns, [Bool()] * size, reference=reference, emulate=emulate,
+        "add_bits", columns, [Bool()] * size, reference=partial(_sum_bits, size),
+        emulate=partial(_column_adder, steps),
         neurons=2 * sum(map(len, steps)) + sum(1 for form in forms if form.terms),
     )  # fmt: skip
+
+
+def _sum_bits(size: int, *columns: Any) -> tuple:
+    """Return the bits of a sum of columns."""
+    total = sum(column << i for i, column in enumerate(columns))
+    return tuple((total >> i) & 1 for i in range(size))
+
+
+def _column_adder(steps: Sequence[range], net: Neurons, *columns: Affine) -> tuple:
+    """Make the neurons of a sum of columns: carries step at the multiples of ``2^(i + 1)``."""
+    found, below, carry = [], Affine({}), Affine({})
+    for i, places in enumerate(steps):
+        column = columns[i] if i < len(columns) else Affine({})
+        below = below + 2**i * column
+        out = Affine.sum(
+            sign * net.relu(below - at + up) for at in places for sign, up in ((1, 1), (-1, 0))
+        )
+        found.append(net.relu(column) + carry - 2 * out)
+        carry = out
+    return tuple(found)
 
 
 def add_many(*numbers: Sequence[BoolWire], bits: int, chunk: int = 16) -> tuple[BoolWire, ...]:

@@ -137,7 +137,7 @@ def claims(
                 predicted=tail,
                 measured=float(error.value),
                 standard_error=max(float(error.standard_error), 1e-12),
-                tolerance=(bound - tail) / 2,
+                tolerance=(bound - majority_error(ERROR, k)) / 2,
                 members=error.count,
             )
         )
