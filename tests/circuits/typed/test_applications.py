@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import shortest_path
 
-from widthwise.circuits import ReversibleCircuit, apply
-from widthwise.circuits.assembly import assemble
+from widthwise.circuits import ReversibleCircuit, apply, compile_circuit
 from widthwise.circuits.simulation import simulate
 from widthwise.circuits.typed import (
     Bool,
@@ -23,7 +22,6 @@ from widthwise.circuits.typed import (
     compact_ripple_adder,
     compare,
     edges,
-    emulate,
     floyd_warshall,
     freivalds,
     graph,
@@ -43,8 +41,8 @@ B = Bool()
 COIN = Bool(random=True)
 
 
-def network(circuit, mode="layered"):
-    return assemble(emulate(circuit), mode)
+def network(circuit):
+    return compile_circuit(circuit, prune=False)
 
 
 def two(block, n):
@@ -117,8 +115,8 @@ def test_shortest_paths_of_sparse_graphs_as_scipy_finds_them():
     lengths[:, range(6), range(6)] = 0
     circuit, source = floyd_warshall(6), bellman_ford(6)
     expected = np.array([shortest_path(np.where(np.isinf(one), 0, one)) for one in lengths])
-    for mode in ("layered", "skip"):
-        found = graph(network(circuit, mode).evaluate(edges(circuit, lengths)), circuit)
+    for compiled in (network(circuit), compile_circuit(circuit, mode="skip")):
+        found = graph(compiled.evaluate(edges(circuit, lengths)), circuit)
         assert np.array_equal(found, expected)
     first = network(source).evaluate(edges(source, lengths))
     beyond = source.inputs[0].type.infinity

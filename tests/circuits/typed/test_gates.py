@@ -229,6 +229,7 @@ def test_a_wrong_emulator_is_found():
     assert not lemma.holds
     assert "DO NOT" in str(lemma)
     assert (found.inputs, found.mismatches, found.exhaustive) == (4, 1, True)
+    assert found.counterexample is not None
     assert found.counterexample.tolist() == [1, 1]
 
 

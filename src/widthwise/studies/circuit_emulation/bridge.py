@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 import xarray as xr
+from scipy.stats import hypergeom
 
 from widthwise import activations
 from widthwise.circuits import (
@@ -195,6 +196,4 @@ def pictures(
 
 def _hypergeometric(numbers: np.ndarray) -> np.ndarray:
     """Return how probable each number of violations is for a random permutation."""
-    from scipy.stats import hypergeom
-
-    return hypergeom(8**GATES, 4**GATES, 4**GATES).pmf(numbers)
+    return hypergeom.pmf(numbers, 8**GATES, 4**GATES, 4**GATES)

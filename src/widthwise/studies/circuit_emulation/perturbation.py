@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
+import scipy.sparse as sp
 import xarray as xr
 from jaxtyping import Float
 
@@ -66,9 +67,7 @@ def guarantee(program: ReluProgram, network: ReluNetwork) -> float:
     def error(epsilon: float) -> float:
         moved, largest = np.zeros(network.inputs), size[: network.inputs]
         for number, (weights, _) in enumerate(network.layers()):
-            used = abs(weights)
-            used.data = np.ones_like(used.data)
-            moved = abs(weights) @ moved + epsilon * (used @ (largest + moved) + 1)
+            moved = abs(weights) @ moved + epsilon * (_ones(weights) @ (largest + moved) + 1)
             if number < network.depth:
                 largest = neuron[network.starts[number] : network.starts[number + 1]]
         return float(moved.max())
@@ -89,13 +88,20 @@ def mean_square(network: ReluNetwork, inputs: Float[np.ndarray, "inputs count"])
     (first, bias), (readout, _) = network.layers()
     before = inputs @ first.T + bias
     hidden = np.maximum(before, 0)
-    used, read = (first != 0).astype(float), (readout != 0).astype(float)
+    used, read = _ones(first), _ones(readout)
     spread = 1 + inputs**2 @ used.T
     square = spread * np.where(before > 0, 1.0, np.where(before == 0, 0.5, 0.0))
     mean = np.where(before == 0, np.sqrt(spread / (2 * np.pi)), 0.0)
     square_out = (square - mean**2) @ (readout.multiply(readout)).T
     total = square_out + (mean @ readout.T) ** 2 + hidden**2 @ read.T + 1
     return float(np.mean(total))
+
+
+def _ones(weights: sp.csr_array) -> sp.csr_array:
+    """Return which weights there are, as ones."""
+    ones = weights.copy()
+    ones.data = np.ones_like(weights.data)
+    return ones
 
 
 def expansion(study: "CircuitEmulation", sigma: float) -> float:

@@ -62,7 +62,7 @@ def measure(study: "CircuitEmulation", shard: Shard, key: jax.Array) -> xr.Datas
     family = FAMILIES[str(shard.settings["family"])]
     network = assemble(family.make(int(shard.settings["size"])))
     layers = [weights for weights, _ in network.layers()]
-    widths = [weights.shape[0] for weights in layers[:-1]]
+    widths = [len(weights.indptr) - 1 for weights in layers[:-1]]
     counted = [sum(widths), len(widths), max(widths), sum(weights.nnz for weights in layers)]
     return xr.Dataset(
         {"built": (("member", "quantity"), np.array([counted], float))},

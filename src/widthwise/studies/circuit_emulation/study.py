@@ -96,7 +96,7 @@ class CircuitEmulation(Study):
     ] = 16
     circuits_drawn: Annotated[
         int, Ge(8), Doc("Random reversible circuits, and random networks beside them.")
-    ] = 2000
+    ] = 4000
 
     @classmethod
     def quick(cls) -> "CircuitEmulation":
