@@ -1,10 +1,14 @@
 """Circuits: as exact ReLU networks, and random reversible ones with their improbable property."""
 
+from widthwise.circuits import typed as typed
 from widthwise.circuits.assembly import assemble as assemble
 from widthwise.circuits.compilation import compile_circuit as compile_circuit
 from widthwise.circuits.compilation import size_of as size_of
 from widthwise.circuits.compilation import to_program as to_program
 from widthwise.circuits.draft import Draft as Draft
+from widthwise.circuits.exactness import ExactnessError as ExactnessError
+from widthwise.circuits.exactness import ExactnessProof as ExactnessProof
+from widthwise.circuits.exactness import prove_exact as prove_exact
 from widthwise.circuits.execution import SparseNetwork as SparseNetwork
 from widthwise.circuits.execution import run as run
 from widthwise.circuits.execution import to_equinox as to_equinox
@@ -41,3 +45,5 @@ from widthwise.circuits.size import predict_size as predict_size
 from widthwise.circuits.storage import load_network as load_network
 from widthwise.circuits.storage import save_network as save_network
 from widthwise.circuits.timetable import timetable as timetable
+from widthwise.circuits.turing import TuringMachine as TuringMachine
+from widthwise.circuits.turing import stopped_machine as stopped_machine

@@ -15,8 +15,9 @@ from widthwise.circuits.simplification import merge as merge_gates
 from widthwise.circuits.simplification import simplify as simplify_gates
 from widthwise.circuits.size import Size, predict_size
 from widthwise.circuits.timetable import Mode, timetable
+from widthwise.circuits.typed import TypedCircuit, emulate
 
-Circuit = Netlist | ReluProgram | str | Path
+Circuit = Netlist | TypedCircuit | ReluProgram | str | Path
 
 
 def compile_circuit(
@@ -34,7 +35,7 @@ def compile_circuit(
     Parameters
     ----------
     circuit
-        A netlist, a program, or a file (see `read_circuit`).
+        A netlist, a typed circuit, a program, or a file (see `read_circuit`).
     mode
         ``"layered"``: a plain multilayer perceptron, with relay neurons that carry on what later
         layers read. ``"skip"``: each layer reads all earlier ones, and there are no relays.
@@ -90,10 +91,10 @@ def to_program(
     if isinstance(circuit, str | Path):
         say(f"reading {circuit}")
         circuit = read_circuit(circuit)
-    if isinstance(circuit, ReluProgram):
+    if isinstance(circuit, TypedCircuit | ReluProgram):
         if simplify or merge:
-            raise ValueError("simplify and merge work on gates, and a program has none: give False")
-        program = circuit
+            raise ValueError("simplify and merge work on the gates of a netlist: give False")
+        program = emulate(circuit) if isinstance(circuit, TypedCircuit) else circuit
     else:
         if simplify:
             say(f"simplifying {len(circuit.gates)} gates")
