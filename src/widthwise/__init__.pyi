@@ -70,12 +70,12 @@ from .networks import Softplus as Softplus
 from .networks import Standard as Standard
 from .networks import SumPool as SumPool
 from .networks import Tanh as Tanh
-from .observables import sharpness as sharpness
-from .observables.alignment import alignment as alignment
-from .observables.alignment import alignment_matrix as alignment_matrix
 from .networks.checkpoints import Checkpoint as Checkpoint
 from .networks.checkpoints import load_weights as load_weights
+from .observables import sharpness as sharpness
 from .observables import survey as survey
+from .observables.alignment import alignment as alignment
+from .observables.alignment import alignment_matrix as alignment_matrix
 from .report import write_page as write_page
 
 __version__: str
