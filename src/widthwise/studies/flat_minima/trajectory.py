@@ -147,7 +147,7 @@ def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset)
     """Gradient flow predicts the end up to the learning rate, which flattens it linearly."""
     ends = measurement.gauss_newton.sel(rate=list(RATES)).transpose("rate", "member").values
     lost = 1 - ends / prediction.flow.values[None]
-    law = fits.fit_power_law(RATES, *_estimates(lost))
+    law = fits.fit_power_law(np.array(RATES), *_estimates(lost))
     derived = measurement.by_derivatives.sel(rate=list(RATES)).values
     return [
         common.mean_claim(
@@ -190,19 +190,27 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
     names = [f"learning rate {rate:g} of the largest" for rate in SHOWN]
     figure, (left, middle, right) = new_figure(3, titles=(*names, "taken by the learning rate"))
     for ax, rate in ((left, SHOWN[0]), (middle, SHOWN[1])):
-        ax.plot(measurement.step, measurement.way.sel(rate=rate), color="C0", label="sharpness")
+        ax.plot(
+            measurement.step.values,
+            measurement.way.sel(rate=rate).values,
+            color="C0",
+            label="sharpness",
+        )
         reference_line(ax, y=2 / (rate * float(prediction.ceiling)), label="2 / learning rate")
         ax.set_xlabel("steps")
         ax.set_ylabel("sharpness")
         log_axis(ax, "y")
         legend(ax)
+    rates = np.array(RATES)
     ends = measurement.gauss_newton.sel(rate=list(RATES)).transpose("member", "rate").values
     lost = statistics.mean(1 - ends / prediction.flow.values[:, None])
-    measured(right, RATES, lost.value, lost.standard_error, "1 − sharpness / that of the flow")
-    drift = statistics.mean(measurement.drift.sel(rate=list(RATES)).transpose("member", "rate"))
-    measured(right, RATES, drift.value, drift.standard_error, "change of W W^T − W^T W", color=1)
-    power_law(right, RATES, (RATES[0], lost.value[0]), exponent=1)
-    log_axis(right, "x", ticks=RATES)
+    measured(right, rates, lost.value, lost.standard_error, "1 − sharpness / that of the flow")
+    drift = statistics.mean(
+        measurement.drift.sel(rate=list(RATES)).transpose("member", "rate").values
+    )
+    measured(right, rates, drift.value, drift.standard_error, "change of W W^T − W^T W", color=1)
+    power_law(right, rates, (RATES[0], lost.value[0]), exponent=1)
+    log_axis(right, "x", ticks=rates)
     log_axis(right, "y")
     right.set_xlabel("learning rate / largest")
     legend(right)
