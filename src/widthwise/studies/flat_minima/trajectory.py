@@ -106,6 +106,7 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
         linear.conservation_drift([w[i] for w in weights], [w[i] for w in last]) if sound else 0.0
         for i, sound in enumerate(finite)
     ]
+    asked = study.by_derivatives and rate == RATES[0]
     way = np.full(len(range_of(STEPS)) + 1, np.nan)
     if rate in SHOWN:
         one = [w[:1] for w in weights]
@@ -114,7 +115,7 @@ def measure(study: "FlatMinima", shard: Shard, key: jax.Array) -> xr.Dataset:
     return xr.Dataset(
         {
             **kept,
-            "by_derivatives": _by_derivatives(study, last) if rate == RATES[0] else np.nan,
+            "by_derivatives": _by_derivatives(study, last) if asked else np.nan,
             "drift": ("member", drift),
             "way": ("step", way),
         },
@@ -150,17 +151,7 @@ def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset)
     ends = measurement.gauss_newton.sel(rate=list(RATES)).transpose("rate", "member").values
     lost = 1 - ends / prediction.flow.values[None]
     law = fits.fit_power_law(np.array(RATES), *_estimates(lost))
-    derived = float(measurement.by_derivatives.sel(rate=RATES[0]))
-    return [
-        Claim(
-            name="hessian",
-            statement="Sharpness at the end by derivatives of the loss on the samples over that in "
-            "closed form",
-            predicted=1.0,
-            measured=derived / float(ends[0, 0]),
-            standard_error=LANCZOS,
-            tolerance=common.ROUNDING,
-        ),
+    found = [
         common.mean_claim(
             "flow",
             "Sharpness at the end of gradient descent over that of gradient flow from the same "
@@ -178,6 +169,20 @@ def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset)
             tolerance=RATES[-1],
         ),
     ]
+    if study.by_derivatives:
+        derived = float(measurement.by_derivatives.sel(rate=RATES[0]))
+        found.append(
+            Claim(
+                name="hessian",
+                statement="Sharpness at the end by derivatives of the loss on the samples over "
+                "that in closed form",
+                predicted=1.0,
+                measured=derived / float(ends[0, 0]),
+                standard_error=LANCZOS,
+                tolerance=common.ROUNDING,
+            )
+        )
+    return found
 
 
 def _estimates(lost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
