@@ -134,15 +134,15 @@ def test_networks_that_oscillate_have_not_converged():
     [
         ({"samples": 5}, "give more samples than features"),
         ({"few_samples": 20}, "give fewer samples than features"),
-        ({"depths": (5, 3)}, "depths is .5, 3.: give increasing numbers"),
-        ({"rates": (0.5, 0.7)}, "give some below one and some above"),
-        ({"depths": (1,)}, "greater than or equal to 2"),
-        ({"depths": (2.5,)}, "valid integer"),
+        ({"depths": [5, 3]}, "depths is .5, 3.: give increasing numbers"),
+        ({"rates": [0.5, 0.7]}, "give some below one and some above"),
+        ({"depths": [1]}, "greater than or equal to 2"),
+        ({"depths": [2.5]}, "valid integer"),
     ],
 )
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
-        FlatMinima(**parameters)
+        FlatMinima.from_parameters(parameters)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import widthwise as ww
+from widthwise.networks.deep_linear import end_to_end
 
 linear = ww.dynamics.linear
 
@@ -48,7 +49,7 @@ def test_case_a(depth):
     widths = [1 + k % 3 for k in range(depth - 1)]
     for flattest, value in ((False, balanced), (True, minimum)):
         weights = found.weights(widths, flattest=flattest)
-        np.testing.assert_allclose(ww.networks.deep_linear.end_to_end(weights)[0], CASE_A[1])
+        np.testing.assert_allclose(end_to_end(weights)[0], CASE_A[1])
         assert float(linear.sharpness(weights, CASE_A[0], loss="mse")) == pytest.approx(
             value, rel=1e-6
         )

@@ -1,11 +1,14 @@
 """Gradient flow of any weights: where it ends, how sharp, what it conserves."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import widthwise as ww
+from widthwise.networks.deep_linear import end_to_end, loss_hessian
 
 linear = ww.dynamics.linear
 
@@ -42,8 +45,8 @@ def test_the_hessian_is_that_of_automatic_differentiation(solved):
     flat = jnp.asarray(np.concatenate([w.ravel() for w in W]))
     assert float(jax.jit(loss)(flat)) == pytest.approx(2.776628, abs=1e-6)
     expected = jax.jit(jax.hessian(loss))(flat)
-    slope = (ww.networks.deep_linear.end_to_end(W) - solved.target[None]) @ solved.covariance
-    found = 2 * ww.networks.deep_linear.loss_hessian(W, solved.covariance, slope)
+    slope = (end_to_end(W) - solved.target[None]) @ solved.covariance
+    found = 2 * loss_hessian(W, solved.covariance, slope)
     np.testing.assert_allclose(found, expected, atol=1e-12)
     assert np.linalg.eigvalsh(found)[0] == pytest.approx(-4.750155511343, abs=1e-10)
 
@@ -140,7 +143,7 @@ def test_several_outputs_agree_with_modes():
 
 def test_bad_input(solved):
     task = (solved.covariance, solved.target)
-    for weights, options, message in (
+    cases: list[tuple[Any, dict[str, Any], str]] = [
         ([], {}, "weights is empty"),
         ([np.eye(3), np.ones((1, 3))], {}, "make no map of shape"),
         ([np.eye(2), np.ones((1, 3))], {}, "do not follow each other"),
@@ -149,9 +152,10 @@ def test_bad_input(solved):
         (W, {"time": np.nan}, "times of at least 0"),
         (W, {"tolerance": 0.0}, "tolerance is 0.0"),
         (W, {"loss": "sum"}, "loss is 'sum'"),
-    ):
+    ]
+    for weights, options, message in cases:
         with pytest.raises(ValueError, match=message):
-            linear.gradient_flow(weights, *task, **({"time": 1.0} | options))
+            linear.gradient_flow(weights, *task, **{"time": 1.0, **options})
     with pytest.raises(RuntimeError, match="stays at a saddle"):
         linear.gradient_flow([w * 0 for w in W], *task, time=np.inf)
     with pytest.raises(ValueError, match="target of shape"):

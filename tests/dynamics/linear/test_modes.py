@@ -146,7 +146,7 @@ def test_unbalanced_modes_solve_their_equation(imbalance, start, target):
 
 def test_an_unbalanced_mode_at_late_times():
     late = linear.unbalanced_mode(2.0, 1e-20, [11.6, 1e5], imbalance=0.0)
-    np.testing.assert_allclose(late, [linear.mode(2, 2.0, 1e-20, 11.6), 2.0], rtol=1e-12)
+    np.testing.assert_allclose(late, [float(linear.mode(2, 2.0, 1e-20, 11.6)), 2.0], rtol=1e-12)
     # on the other side of zero, which a balanced mode never passes
     np.testing.assert_allclose(
         linear.unbalanced_mode(2.0, -0.5, [1.0, 1e5], imbalance=0.0),

@@ -1,5 +1,7 @@
 """Ensembles of deep linear networks against reference values and a loop written here."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -160,10 +162,9 @@ def test_bad_input(changes, message):
 
 def test_bad_starts():
     key = jax.random.key(0)
-    for settings in ({"depth": 0}, {"scales": [-1.0]}, {"members": 0}, {"width": -1}):
+    usual: dict[str, Any] = {"depth": 2, "scales": [1.0], "members": 1, "key": key}
+    for changed in ({"depth": 0}, {"scales": [-1.0]}, {"members": 0}, {"width": -1}):
         with pytest.raises(ValueError, match="give"):
-            deep_linear_start(
-                2, **({"depth": 2, "scales": [1.0], "members": 1, "key": key} | settings)
-            )
+            deep_linear_start(2, **{**usual, **changed})
     with pytest.raises(ValueError, match="at least 1"):
         residual_start(0, depth=1, scales=[1.0], members=1, key=key)

@@ -14,7 +14,6 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-_LOST = 1e6  # loss from which a network is given up, over that of the start and of the map zero
 _ARRIVED = 1e3  # gradient in the map at which a network stands still, in rounding units
 
 
@@ -55,52 +54,55 @@ class Task(NamedTuple):
     trained: Float[Array, ""]
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
+    """A batch of networks on its way.
+
+    Parameters
+    ----------
+    networks
+        Weights now.
+    step
+        Updates so far.
+    diverged_at
+        First step at which the loss was above the limit, or -1.
+    resting
+        Which networks have arrived.
+    limit
+        Loss from which a network is given up.
+    """
+
     networks: Networks
     step: Int[Array, ""]
     diverged_at: Int[Array, " b"]
     resting: Bool[Array, " b"]
+    limit: Float[Array, " b"]
 
 
 @partial(jax.jit, static_argnames="paced")
 def descend(
-    networks: Networks,
-    rates: Float[Array, " b"],
-    at: Int[Array, " r"],
-    task: Task,
-    *,
-    paced: bool,
-) -> tuple[Networks, Int[Array, " b"]]:
-    """Return the weights after the numbers of steps ``at``, and where networks diverged.
+    state: State, stop: Int[Array, ""], rates: Float[Array, " b"], task: Task, *, paced: bool
+) -> State:
+    """Train a batch up to a number of steps.
 
     If ``paced``, rates are not learning rates but fractions of the largest stable one.
     """
-    limit = _LOST * jnp.maximum(_excess(networks, task), _zero_excess(task))
-    size = networks.last.shape[-1]
-    start = _State(
-        networks, jnp.asarray(0), jnp.full(size, -1, jnp.int32), jnp.zeros(size, dtype=bool)
-    )
-    move = partial(_step, rates=rates, task=task, limit=limit, paced=paced)
 
-    def until(state: _State, stop: Array) -> tuple[_State, Networks]:
-        def going(now: _State) -> Array:
-            return (now.step < stop) & jnp.any((now.diverged_at < 0) & ~now.resting)
+    def going(now: State) -> Array:
+        return (now.step < stop) & jnp.any((now.diverged_at < 0) & ~now.resting)
 
-        state = lax.while_loop(going, move, state)
-        return state._replace(step=stop), state.networks
-
-    final, path = lax.scan(until, start, at)
-    return path, final.diverged_at
+    state = lax.while_loop(going, partial(_step, rates=rates, task=task, paced=paced), state)
+    return state._replace(step=stop)
 
 
-def _step(state: _State, *, rates: Array, task: Task, limit: Array, paced: bool) -> _State:
+def _step(state: State, *, rates: Array, task: Task, paced: bool) -> State:
+    """One update of the networks that have neither diverged nor arrived."""
     layers, last = state.networks
     product, after = _backward(state.networks)
     away = product - task.target[:, None]
     half = task.covariance @ away
     slope = task.factor * half
     excess = task.factor / 2 * jnp.sum(away * half, axis=0)
-    lost = ~(excess <= limit)  # true of no number, too
+    lost = ~(excess <= state.limit)  # true of no number, too
     rounding = jnp.finfo(last.dtype).eps * _ARRIVED
     size = jnp.sum((task.covariance @ task.target) ** 2)
     resting = jnp.sum(half**2, axis=0) <= rounding**2 * size
@@ -118,7 +120,7 @@ def _step(state: _State, *, rates: Array, task: Task, limit: Array, paced: bool)
     vector, layers = lax.scan(forward, slope, (layers, after))
     vector = jnp.where(moving[None], vector, 0.0)
     found = Networks(layers, last - task.trained * rates[None] * vector)
-    return _State(found, state.step + 1, diverged_at, resting)
+    return State(found, state.step + 1, diverged_at, resting, state.limit)
 
 
 def _backward(networks: Networks) -> tuple[Array, Array]:
@@ -128,16 +130,6 @@ def _backward(networks: Networks) -> tuple[Array, Array]:
         return jnp.sum(layer * behind[:, None], axis=0), behind
 
     return lax.scan(back, networks.last, networks.layers, reverse=True)
-
-
-def _excess(networks: Networks, task: Task) -> Array:
-    product, _ = _backward(networks)
-    away = product - task.target[:, None]
-    return task.factor / 2 * jnp.sum(away * (task.covariance @ away), axis=0)
-
-
-def _zero_excess(task: Task) -> Array:
-    return task.factor / 2 * task.target @ task.covariance @ task.target
 
 
 def _stable_rate(networks: Networks, after: Array, slope: Array, task: Task) -> Array:

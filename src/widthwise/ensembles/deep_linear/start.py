@@ -1,6 +1,7 @@
 """How deep linear networks start: small random weights, or near the identity."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -121,8 +122,6 @@ def _unit(
     return [part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
+@partial(jax.jit, static_argnames="count")
 def _numbers(keys: Key[Array, " member"], count: int) -> Float[Array, "member n"]:
-    def one(key: Key[Array, ""]) -> Array:
-        return Draws(key).normal((count,), jnp.float32)
-
-    return jax.jit(jax.vmap(one))(keys)
+    return jax.vmap(lambda key: Draws(key).normal((count,), jnp.float32))(keys)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 from scipy.linalg import eigvalsh
 
-from widthwise.ensembles.deep_linear.descent import Networks, Task, descend
+from widthwise.ensembles.deep_linear.descent import Networks, State, Task, descend
 from widthwise.networks.deep_linear import (
     Matrix,
     checked_weights,
@@ -23,6 +23,7 @@ from widthwise.networks.linear_regression import checked_task, loss_factor
 from widthwise.numerics.memory import refuse_beyond_memory
 from widthwise.numerics.roots import covariance_root
 
+_LOST = 1e6  # loss from which a network is given up, over that of the start and of the map zero
 _BATCH = 32  # networks at a time: their weights stay in a core's cache, one program serves all
 
 
@@ -115,6 +116,8 @@ def train_deep_linear(
     )
     dtype = np.float32 if _is_single(covariance, target) else np.float64
     layers, last_layer = _padded(found, last, size)
+    away = (end_to_end(found, last)[..., 0, :] - goal[0]).reshape(-1, goal.shape[1])
+    limit = _LOST * factor / 2 * np.maximum(_squares(away, sigma), _squares(goal, sigma))
     parts = {"covariance": sigma, "target": goal[0], "root": covariance_root(sigma)}
     with jax.enable_x64(dtype == np.float64):
         task = Task(
@@ -122,10 +125,10 @@ def train_deep_linear(
             factor=jnp.asarray(factor, dtype),
             trained=jnp.asarray(last is None, dtype),
         )
-        train = partial(
-            descend, at=jnp.asarray(moments, jnp.int32), task=task, paced=pace is not None
+        train = partial(_train, moments=moments, task=task, paced=pace is not None)
+        layers, tail, lost = _in_batches(
+            train, layers, last_layer, limit, rates=rates.astype(dtype)
         )
-        layers, tail, lost = _in_batches(train, layers, last_layer, rates, dtype)
     names = ("scale", "member")[2 - len(axes) :]
     lead = () if learning_rates is None else (len(rates),)
     dims = (*(("learning_rate",) if lead else ()), *names)
@@ -192,7 +195,7 @@ def _observed(
     curvature = np.linalg.eigvalsh(root.T @ weight_kernel(kept, last) @ root)[..., -1]
     numbers = {
         "distance": np.sum(away**2, axis=-1),
-        "excess": factor / 2 * np.einsum("...i,ij,...j->...", away, sigma, away),
+        "excess": factor / 2 * _squares(away, sigma),
         "gauss_newton": factor * curvature,
     }
     if hessian:
@@ -213,11 +216,12 @@ def _sharpness(
 
 
 def _in_batches(
-    train: Callable[..., tuple[Networks, Array]],
+    train: Callable[..., tuple[np.ndarray, ...]],
     layers: np.ndarray,
     last: np.ndarray,
+    limit: np.ndarray,
+    *,
     rates: np.ndarray,
-    dtype: type,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Train all networks at all rates in batches of one size, the last filled up with copies."""
     count = last.shape[-1]
@@ -226,15 +230,42 @@ def _in_batches(
     for start in range(0, total, _BATCH):
         index = np.minimum(np.arange(start, start + _BATCH), total - 1)
         member = index % count
-        batch = Networks(
-            jnp.asarray(layers[..., member], dtype), jnp.asarray(last[..., member], dtype)
-        )
-        path, diverged_at = train(batch, jnp.asarray(rates[index // count], dtype))
-        found.append([np.asarray(part) for part in (*path, diverged_at)])
+        numbers = (layers[..., member], last[..., member], limit[member], rates[index // count])
+        found.append(train(*(jnp.asarray(array, rates.dtype) for array in numbers)))
     layers, last, lost = (
         np.concatenate(parts, axis=-1)[..., :total] for parts in zip(*found, strict=True)
     )
     return layers, last, lost
+
+
+def _train(
+    layers: Array,
+    last: Array,
+    limit: Array,
+    rates: Array,
+    *,
+    moments: np.ndarray,
+    task: Task,
+    paced: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights of one batch at all records, and the steps at which networks diverged."""
+    state = State(
+        Networks(layers, last),
+        jnp.asarray(0, jnp.int32),
+        jnp.full(len(rates), -1, jnp.int32),
+        jnp.zeros(len(rates), dtype=bool),
+        limit,
+    )
+    path = []
+    for moment in moments:
+        state = descend(state, jnp.asarray(moment, jnp.int32), rates, task, paced=paced)
+        path.append([np.asarray(part) for part in state.networks])
+    layers_at, last_at = (np.stack(parts) for parts in zip(*path, strict=True))
+    return layers_at, last_at, np.asarray(state.diverged_at)
+
+
+def _squares(away: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    return np.einsum("...i,ij,...j->...", away, sigma, away)
 
 
 def _padded(

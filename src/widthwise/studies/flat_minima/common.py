@@ -118,13 +118,13 @@ def mean_claim(
     )
 
 
-def count_claim(name: str, statement: str, measured: float, allowed: float = 0.0) -> Claim:
-    """Return the claim that a number of networks is at most that allowed; counts are exact."""
+def count_claim(name: str, statement: str, measured: int) -> Claim:
+    """Return the claim that no network does something; counts are exact."""
     return Claim(
         name=name,
         statement=statement,
-        predicted=allowed,
-        measured=float(measured),
+        predicted=0.0,
+        measured=measured,
         standard_error=1e-6,
         tolerance=0.5,
         kind="at_most",

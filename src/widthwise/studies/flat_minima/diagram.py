@@ -107,7 +107,7 @@ def claims(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Dataset)
             "ceiling",
             "Networks that converge at learning rates above 2 / (least sharpness), of "
             f"{int(above.size * np.mean(measurement.rate.values > 1))}",
-            above.sum(),
+            int(above.sum()),
         )
     )
     sharp = measurement.sharpness_start.values * _rates(prediction, measurement) > 2
@@ -142,7 +142,14 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
         label = f"rate {rate:g}"
         measured(left, sizes.ravel(), values.ravel(), None, label, color=i)
         edge = np.full(2, 2 / (rate * float(own.max_learning_rate)))
-        theory(left, [min(study.sizes), max(study.sizes)], edge, label, color=i, dash="dashed")
+        theory(
+            left,
+            np.array([min(study.sizes), max(study.sizes)]),
+            edge,
+            label,
+            color=i,
+            dash="dashed",
+        )
     reference_line(left, y=float(own.minimum), label="least sharpness")
     log_axis(left, "both")
     left.set_xlabel("norm of the map at the start")

@@ -163,7 +163,9 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
     ratio = (measurement.gauss_newton / prediction.lower).transpose("member", "depth")
     found = statistics.mean(ratio.values)
     measured(right, depths, found.value, found.standard_error, "from near the identity")
-    theory(right, depths, prediction.minimum / prediction.lower, "least sharpness", color=1)
+    theory(
+        right, depths, (prediction.minimum / prediction.lower).values, "least sharpness", color=1
+    )
     log_axis(right, "x", ticks=depths)
     right.set_ylim(0.0, None)
     right.set_xlabel("depth")

@@ -92,7 +92,9 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
     shown = (("balanced", "balanced"), ("minimum", "least"), ("published_upper", "upper bound"))
     for i, (name, label) in enumerate(shown):
         dash = "dashed" if i else "solid"
-        theory(left, depths, prediction[name] / prediction.lower, label, color=i, dash=dash)
+        theory(
+            left, depths, (prediction[name] / prediction.lower).values, label, color=i, dash=dash
+        )
     ends = measurement.gauss_newton.transpose("member", "depth", "scale")
     small = ends.sel(scale=min(study.scales)) / prediction.lower
     found = statistics.mean(small.values)

@@ -82,6 +82,9 @@ class FlatMinima(Study):
     ] = (5, 10, 20, 40)
     residual_steps: Annotated[int, Ge(10), Doc("Their steps.")] = 1000
     trajectory_depth: Annotated[Depth, Doc("Depth of networks followed along training.")] = 10
+    by_derivatives: Annotated[
+        bool, Doc("Whether a sharpness is also measured by derivatives of the loss.")
+    ] = True
     gap_scales: Annotated[
         tuple[Size, ...], MinLen(2), Doc("Initial scales with fewer samples than features.")
     ] = (0.1, 0.15, 0.2, 0.25, 0.3)
@@ -129,6 +132,7 @@ class FlatMinima(Study):
             residual_depths=(2, 4),
             residual_steps=300,
             trajectory_depth=3,
+            by_derivatives=False,
             gap_scales=(0.1, 0.3),
             few_samples=3,
             many_features=5,

@@ -128,7 +128,9 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
     figure, (ax,) = new_figure(1)
     for i, depth in enumerate(study.diagram_depths):
         middle = measurement.distance.sel(depth=depth).isel(size=0).median("member")
-        measured(ax, GRID, np.maximum(middle.values, 1e-16), None, f"depth {depth}", color=i)
+        measured(
+            ax, np.array(GRID), np.maximum(middle.values, 1e-16), None, f"depth {depth}", color=i
+        )
     reference_line(ax, x=1.0, label="2 / least sharpness")
     reference_line(ax, x=float(prediction.published[0]), label="published threshold")
     log_axis(ax, "y")
