@@ -91,7 +91,7 @@ class RepresentationalAlignment(Study):
         """Refuse an even number of levels, and ReLU networks on one side of the threshold."""
         if self.snr_levels % 2 == 0:
             raise ValueError(f"snr_levels is {self.snr_levels}: give an odd number")
-        threshold = int(nonlinear.predict(self).threshold)
+        threshold = nonlinear.PARAMETERS
         if not min(self.nonlinear_samples) < threshold < max(self.nonlinear_samples):
             raise ValueError(
                 f"nonlinear_samples is {self.nonlinear_samples}: give numbers below and above "
