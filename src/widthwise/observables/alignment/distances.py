@@ -1,7 +1,6 @@
 """Representational similarity analysis: do the same pairs of samples lie far apart?"""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,10 +35,10 @@ class RSA:
     correlation: str = "pearson"
     squared: bool = False
 
-    larger_is_closer: ClassVar[bool] = True
+    larger_is_closer = True
     # Samples drawn twice have distance zero in both representations, which raises the correlation.
-    resampling: ClassVar[tuple[str, ...]] = ("jackknife",)
-    least_samples: ClassVar[int] = 3
+    resampling = ("jackknife",)
+    least_samples = 3
 
     def __post_init__(self) -> None:
         check_choice("correlation of RSA", self.correlation, ["pearson", "spearman"])

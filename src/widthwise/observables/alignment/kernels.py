@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -71,7 +71,7 @@ class CKA:
     center: bool = True
     bandwidth: float | int = 1.0
 
-    larger_is_closer: ClassVar[bool] = True
+    larger_is_closer = True
 
     def __post_init__(self) -> None:
         if not callable(self.kernel):

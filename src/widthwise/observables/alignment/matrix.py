@@ -106,24 +106,16 @@ def _fits(measure: CKA, layers: Sequence[np.ndarray]) -> bool:
 
 
 def _feature_sums(measure: CKA, layers: Sequence[np.ndarray]) -> PairSums:
-    """Products of all features with all others, one layer of them at a time."""
-    ready = [_prepared(measure, x)[0] for x in layers]
-    ends = np.cumsum([x.shape[1] for x in ready])
-    whole = jnp.concatenate(ready, axis=1)
+    """Products of the features of each pair of layers, on the host: nothing is compiled."""
+    ready = [x - x.mean(axis=0) for x in layers] if measure.center else layers
     inner = np.zeros((len(ready), len(ready)))
     for i, x in enumerate(ready):
-        start = int(ends[i]) - x.shape[1]
-        squares = np.asarray(_column_squares(x, whole[:, start:]), np.float64)
-        inner[i, i:] = np.add.reduceat(squares, np.concatenate([[0], ends[i:-1] - start]))
-        inner[i:, i] = inner[i, i:]
-    totals = [np.asarray(x @ jnp.sum(x, axis=0), np.float64) for x in ready]
-    norms = [np.asarray(jnp.sum(x**2, axis=1), np.float64) for x in ready]
-    return PairSums(*(jnp.asarray(np.stack(part)) for part in (inner, totals, norms)))
-
-
-@jax.jit
-def _column_squares(x: Float[Array, "n m"], y: Float[Array, "n k"]) -> Float[Array, " k"]:
-    return jnp.sum((x.T @ y) ** 2, axis=0)
+        for j, y in enumerate(ready[: i + 1]):
+            product = x.T @ y
+            inner[i, j] = inner[j, i] = np.vdot(product, product)
+    rows = np.stack([x @ x.sum(axis=0) for x in ready])
+    diagonal = np.stack([np.einsum("nm,nm->n", x, x) for x in ready])
+    return PairSums(*(jnp.asarray(part, jnp.float64) for part in (inner, rows, diagonal)))
 
 
 def _block_sums(measure: CKA, layers: Sequence[np.ndarray], *, block: int) -> PairSums:

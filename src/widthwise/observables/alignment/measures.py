@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -49,9 +49,9 @@ class Function:
 
     function: Callable[[Any, Any], Any]
 
-    larger_is_closer: ClassVar[bool] = True
-    resampling: ClassVar[tuple[str, ...]] = ("jackknife",)
-    least_samples: ClassVar[int] = 3
+    larger_is_closer = True
+    resampling = ("jackknife",)
+    least_samples = 3
 
     def check(self, a: Float[np.ndarray, "n m"], b: Float[np.ndarray, "n m2"]) -> None:
         """Accept all that is not constant."""

@@ -1,7 +1,6 @@
 """Measures of nearest neighbours: who is close to whom, whatever the distances are."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,8 +34,8 @@ class MutualNeighbours:
 
     neighbours: int = 10
 
-    larger_is_closer: ClassVar[bool] = True
-    resampling: ClassVar[tuple[str, ...]] = ("jackknife",)
+    larger_is_closer = True
+    resampling = ("jackknife",)
 
     def __post_init__(self) -> None:
         if self.neighbours < 1:
@@ -79,9 +78,9 @@ class InformationImbalance:
     in memory.
     """
 
-    larger_is_closer: ClassVar[bool] = False
-    resampling: ClassVar[tuple[str, ...]] = ("jackknife",)
-    least_samples: ClassVar[int] = 3
+    larger_is_closer = False
+    resampling = ("jackknife",)
+    least_samples = 3
 
     def check(self, a: Float[np.ndarray, "n m"], b: Float[np.ndarray, "n m2"]) -> None:
         """Refuse equal samples, whose neighbours are not defined.

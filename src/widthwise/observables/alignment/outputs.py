@@ -1,7 +1,6 @@
 """Signed correlation of outputs, unit by unit: no rotation is allowed for."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,9 +23,9 @@ class Correlation:
 
     center: bool = True
 
-    larger_is_closer: ClassVar[bool] = True
-    resampling: ClassVar[tuple[str, ...]] = ("jackknife", "bootstrap")
-    least_samples: ClassVar[int] = 3
+    larger_is_closer = True
+    resampling = ("jackknife", "bootstrap")
+    least_samples = 3
 
     def check(self, a: Float[np.ndarray, "n m"], b: Float[np.ndarray, "n m2"]) -> None:
         """Refuse other features.

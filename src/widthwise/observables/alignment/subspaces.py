@@ -1,7 +1,6 @@
 """Measures that look for the best rotation or linear map: Procrustes, CCA, SVCCA, PWCCA."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,9 +29,9 @@ class Procrustes:
 
     center: bool = True
 
-    larger_is_closer: ClassVar[bool] = True
-    resampling: ClassVar[tuple[str, ...]] = ("jackknife", "bootstrap")
-    least_samples: ClassVar[int] = 3
+    larger_is_closer = True
+    resampling = ("jackknife", "bootstrap")
+    least_samples = 3
 
     def check(self, a: Float[np.ndarray, "n m"], b: Float[np.ndarray, "n m2"]) -> None:
         """Accept all that is not constant."""
@@ -77,9 +76,9 @@ class CCA:
     variance: float | int = 1.0
     weighting: str = "uniform"
 
-    larger_is_closer: ClassVar[bool] = True
-    resampling: ClassVar[tuple[str, ...]] = ("jackknife",)
-    least_samples: ClassVar[int] = 4
+    larger_is_closer = True
+    resampling = ("jackknife",)
+    least_samples = 4
 
     def __post_init__(self) -> None:
         check_choice("weighting of CCA", self.weighting, ["uniform", "projection"])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import xarray as xr
@@ -29,7 +30,8 @@ def generators(
 
 def start_key(rng: np.random.Generator) -> Key[Array, ""]:
     """Draw the key from which networks start."""
-    return jax.random.wrap_key_data(rng.integers(0, 2**32, 2, np.uint32), impl="threefry2x32")
+    words = jnp.asarray(rng.integers(0, 2**32, 2, np.uint32))
+    return jax.random.wrap_key_data(words, impl="threefry2x32")
 
 
 def directions(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "*s d"]:

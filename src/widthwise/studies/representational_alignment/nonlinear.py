@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PART = "nonlinear"
 INPUTS, WIDTH, SPREAD, TESTS = 10, 10, 0.1, 500
 NETWORK = networks.relu_network(WIDTH, SPREAD)
+PARAMETERS = networks.parameters(NETWORK, INPUTS)
 LEVELS = {"regression": (1.0, 30.0), "classification": (0.2, 0.01), "images": (0.2, 0.01)}
 """SNR, and share of labels flipped: the noisier first."""
 NOISE = ("high", "low")
@@ -29,16 +30,13 @@ NOISE = ("high", "low")
 
 def sizes(study: "RepresentationalAlignment") -> list[int]:
     """Numbers of samples: fewer than parameters, as many, and more."""
-    return sorted({*study.nonlinear_samples, networks.parameters(NETWORK, INPUTS)})
+    return sorted({*study.nonlinear_samples, PARAMETERS})
 
 
 def predict(study: "RepresentationalAlignment") -> xr.Dataset:
-    """Where the least alignment is expected, and signs of differences: not less than zero."""
+    """Signs of differences: not less than zero."""
     del study
-    return xr.Dataset(
-        {"threshold": float(networks.parameters(NETWORK, INPUTS)), "difference": 0.0},
-        attrs={"source": "number of parameters"},
-    )
+    return xr.Dataset({"difference": 0.0})
 
 
 def shards(study: "RepresentationalAlignment") -> list[Shard]:
@@ -108,7 +106,7 @@ def claims(
     study: "RepresentationalAlignment", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Claim]:
     """Alignment grows with SNR at every number of samples, and is not monotone in that number."""
-    threshold, least = int(prediction.threshold), float(prediction.difference)
+    threshold, least = PARAMETERS, float(prediction.difference)
     few, many = min(sizes(study)), max(sizes(study))
     found = []
     for task in LEVELS:
@@ -141,6 +139,7 @@ def pictures(
     study: "RepresentationalAlignment", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Picture]:
     """CKA over samples, one panel for each task; CKA against test error."""
+    del prediction
     figure, axes = new_figure(len(LEVELS), titles=tuple(LEVELS), sharey=True)
     against, others = new_figure(len(LEVELS), titles=tuple(LEVELS), sharex=True)
     for ax, other, (task, levels) in zip(axes, others, LEVELS.items(), strict=True):
@@ -151,7 +150,7 @@ def pictures(
             error = statistics.mean(at.test_error.transpose("member", "samples").values)
             measured(ax, at.samples, cka.value, cka.standard_error, label, color=color)
             measured(other, cka.value, error.value, error.standard_error, label, color=color)
-        reference_line(ax, x=float(prediction.threshold), label="parameters")
+        reference_line(ax, x=PARAMETERS, label="parameters")
         log_axis(ax, "x", ticks=sizes(study))
         ax.set_xlabel("samples")
         other.set_xlabel("CKA of hidden layers")

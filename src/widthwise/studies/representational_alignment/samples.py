@@ -1,7 +1,7 @@
 """Where training sets come from: drawn from a target, images, and terrain."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -52,7 +52,8 @@ def terrain() -> Pool:
     The elevation model of the region of the Jacksboro fault, Tennessee (U.S. Geological Survey),
     which comes with Matplotlib. Heights are relative to the middle of the window.
     """
-    with get_sample_data("jacksboro_fault_dem.npz") as file:
+    file: Any = get_sample_data("jacksboro_fault_dem.npz")
+    with file:
         height = np.asarray(file["elevation"], float)
     patches = np.lib.stride_tricks.sliding_window_view(height, (_WINDOW, _WINDOW + _AHEAD))
     flat = patches[::_APART, ::_APART].reshape(-1, _WINDOW, _WINDOW + _AHEAD)

@@ -73,7 +73,7 @@ class RepresentationalAlignment(Study):
     ] = 100
     wide_members: Annotated[
         int, Ge(8), Doc("Training sets of these, and subsets of real data, at each point.")
-    ] = 220
+    ] = 300
     trained_members: Annotated[
         int, Ge(2), Doc("Training sets of linear networks trained by gradient descent.")
     ] = 4
@@ -82,7 +82,7 @@ class RepresentationalAlignment(Study):
         MinLen(2),
         Doc("Samples of ReLU networks, besides as many as parameters (110)."),
     ] = (20, 50, 900)
-    nonlinear_members: Annotated[int, Ge(2), Doc("Training sets of ReLU networks.")] = 24
+    nonlinear_members: Annotated[int, Ge(2), Doc("Training sets of ReLU networks.")] = 20
     nonlinear_steps: Annotated[int, Ge(10), Le(200_000), Doc("Steps of Adam of ReLU networks.")] = (
         4000
     )
@@ -91,7 +91,7 @@ class RepresentationalAlignment(Study):
         """Refuse an even number of levels, and ReLU networks on one side of the threshold."""
         if self.snr_levels % 2 == 0:
             raise ValueError(f"snr_levels is {self.snr_levels}: give an odd number")
-        threshold = int(nonlinear.predict(self).threshold)
+        threshold = nonlinear.PARAMETERS
         if not min(self.nonlinear_samples) < threshold < max(self.nonlinear_samples):
             raise ValueError(
                 f"nonlinear_samples is {self.nonlinear_samples}: give numbers below and above "
