@@ -1,7 +1,10 @@
 """What is measured on networks and compared with their theory."""
 
 from widthwise.observables.curvature import Sharpness as Sharpness
+from widthwise.observables.curvature import edge_of_stability as edge_of_stability
+from widthwise.observables.curvature import hessian_eigenvalues as hessian_eigenvalues
 from widthwise.observables.curvature import sharpness as sharpness
+from widthwise.observables.curvature import spectral_density as spectral_density
 from widthwise.observables.monitor import monitor as monitor
 from widthwise.observables.propagation_error import ErrorScaling as ErrorScaling
 from widthwise.observables.propagation_error import error_scaling as error_scaling
