@@ -11,6 +11,7 @@ apart. Needs `pip install pyhessian torch`.
 import argparse
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ def problem(width: int, examples: int) -> tuple[list[np.ndarray], np.ndarray, np
     images = ww.data.fashion_mnist_subset(count=examples)
     x = images.images.reshape(examples, -1).astype(np.float32) / 255
     sizes = (x.shape[1], width, width // 2, 10)
-    draws = [rng.standard_normal((b, a)) / a**0.5 for a, b in zip(sizes, sizes[1:], strict=False)]
+    draws = [rng.standard_normal((b, a)) / a**0.5 for a, b in pairwise(sizes)]
     return [w.astype(np.float32) for w in draws], x, images.labels.astype(np.int64)
 
 

@@ -52,7 +52,7 @@ def records() -> np.ndarray:
 
 def predict(study: "DirectionalConvergence") -> xr.Dataset:
     """The exponent, and how far flow and descent are from it."""
-    rows = []
+    rows: list[xr.Dataset] = []
     for name in study.laws:
         law, row = LAWS[name], []
         teacher, start = plane_start(law.dimension, norm=NORM, angle=ANGLE)

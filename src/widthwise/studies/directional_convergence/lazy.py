@@ -48,9 +48,9 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
         flow[index] = found.angle
         steps = np.full(int(AT[-1]), rate)
         descent[index] = weights_descent(LAW, layers, TEACHER, steps, scale=scale, at=AT).angle
-        start = {"norm": float(found.norm[0]), "angle": float(found.angle[0])}
+        norm, angle = float(found.norm[0]), float(found.angle[0])
         times = 2 * AT * RATE
-        one = directional_flow(LAW, times, depth=1, **start)
+        one = directional_flow(LAW, times, depth=1, norm=norm, angle=angle)
         limit[index] = one.angle
         # d angle / d ln t of one layer, exact.
         slope[index] = -LAW.plane_norm / np.pi * times / one.norm * np.sin(one.angle)
@@ -87,13 +87,12 @@ def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr
         TEACHER,
         keys=member_keys(key, width, shard.members),
         learning_rate=RATE / s**2 * factor**2,
-        batch_size=4 * study.batch_size,
+        batch_size=2 * study.batch_size,
         at=AT,
     )
     w = found["product"].values
     along = w @ TEACHER
-    tangent = np.linalg.norm(w, axis=-1) - along
-    return xr.Dataset({"log_tangent": (("member", "record"), np.log(tangent / np.abs(w[..., 0])))})
+    return xr.Dataset({"angle": (("member", "record"), np.arctan2(np.abs(w[..., 0]), along))})
 
 
 def claims(
