@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +57,7 @@ def train_directions(
         If shapes do not fit, the teacher is zero, steps do not ascend, or a number is not positive.
     """
     v = np.asarray(teacher, np.float64)
-    check_positive(learning_rate=learning_rate, batch_size=batch_size, teacher=np.linalg.norm(v))
+    check_positive(learning_rate=learning_rate, batch_size=batch_size, teacher=float(np.linalg.norm(v)))
     steps = np.asarray(at)
     if steps.ndim != 1 or not steps.size or steps[0] < 0 or np.any(np.diff(steps) <= 0):
         raise ValueError(f"at is {at}: give numbers of steps, ascending, from 0 on")
@@ -71,9 +70,14 @@ def train_directions(
             f"dimension {len(v)}: give ({len(keys)}, d_1, {len(v)}), ..., ({len(keys)}, 1, d_N-1)"
         )
     unit = jnp.asarray(v / np.linalg.norm(v), jnp.float32)
-    gaps = jnp.asarray(np.diff(steps, prepend=0))
     rate = jnp.asarray(learning_rate, jnp.float32)
-    product, loss, defect = _train(draw, batch_size, start, keys, unit, rate, gaps)
+    records, last = [], 0
+    for count in steps.tolist():
+        span = jnp.asarray([last, count])
+        start, record = _advance(draw, batch_size, start, keys, unit, rate, span)
+        records.append(record)
+        last = count
+    product, loss, defect = (np.stack(table, axis=1) for table in zip(*records, strict=True))
     clock = ("member", "step")
     return xr.Dataset(
         {
@@ -86,15 +90,17 @@ def train_directions(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _train(
+def _advance(
     draw: Draw,
     batch: int,
     start: list[Array],
     keys: Array,
     v: Array,
     rate: Array,
-    gaps: Array,
-) -> tuple[Array, ...]:
+    span: Array,
+) -> tuple[list[Array], tuple[Array, Array, Array]]:
+    """Take the steps of a span, and record."""
+
     def loss(layers: list[Array], x: Array) -> Array:
         out = x
         for w in layers:
@@ -102,25 +108,20 @@ def _train(
         sign = jnp.where(x @ v >= 0, 1.0, -1.0).astype(x.dtype)
         return jnp.mean(jax.nn.softplus(-sign * out[:, 0]))
 
-    def one(layers: list[Array], key: Array) -> tuple[Array, ...]:
+    def one(layers: list[Array], key: Array) -> tuple[list[Array], tuple[Array, Array, Array]]:
         stream, other = jax.random.split(key)
 
-        def step(_: Array, state: tuple[list[Array], Array]) -> tuple[list[Array], Array]:
-            layers, count = state
+        def step(count: Array, layers: list[Array]) -> list[Array]:
             x = draw(jax.random.fold_in(stream, count), batch).astype(v.dtype)
             moves = jax.grad(loss)(layers, x)
-            return [w - rate * g for w, g in zip(layers, moves, strict=True)], count + 1
+            return [w - rate * g for w, g in zip(layers, moves, strict=True)]
 
-        def record(state: Any, gap: Array) -> tuple[Any, tuple[Array, ...]]:
-            state = lax.fori_loop(0, gap, step, state)
-            layers, count = state
-            x = draw(jax.random.fold_in(other, count), batch).astype(v.dtype)
-            w = layers[0]
-            for layer in layers[1:]:
-                w = layer @ w
-            return state, (w[0], loss(layers, x), _defect(layers))
-
-        return lax.scan(record, (layers, jnp.asarray(0)), gaps)[1]
+        layers = lax.fori_loop(span[0], span[1], step, layers)
+        x = draw(jax.random.fold_in(other, span[1]), batch).astype(v.dtype)
+        w = layers[0]
+        for layer in layers[1:]:
+            w = layer @ w
+        return layers, (w[0], loss(layers, x), _defect(layers))
 
     return jax.vmap(one)(start, keys)
 

@@ -1,5 +1,7 @@
 """What holds at every start: conserved and monotone quantities, symmetries, refusals."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -118,7 +120,7 @@ def test_wide_networks_are_one_layer_at_twice_the_time():
 def test_the_early_phase_is_a_power():
     law = sphere_inputs(2)
     for depth in (3, 4, 6):
-        start = {"norm": 1e-4, "angle": np.pi - 1e-3}
+        start: dict[str, Any] = {"norm": 1e-4, "angle": np.pi - 1e-3}
         times = np.array([0.0, 1.0, 2.0]) / (early_clock(law, depth, 1e-4, 1.0) - 1)
         flow = directional_flow(law, times, depth=depth, **start)
         clock = early_clock(law, depth, 1e-4, times)

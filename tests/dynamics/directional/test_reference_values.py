@@ -1,5 +1,7 @@
 """Published and independently computed values: gradients, flows, bounds, maps, rates."""
 
+from typing import Any
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from widthwise.dynamics.directional import (
 )
 
 CIRCLE, GAUSSIAN = sphere_inputs(2), gaussian_inputs(2)
-START = {"norm": 1.0, "angle": float(np.arccos(-0.8))}
+START: dict[str, Any] = {"norm": 1.0, "angle": float(np.arccos(-0.8))}
 
 
 def test_mean_norms_in_a_plane():

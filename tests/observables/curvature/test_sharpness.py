@@ -10,7 +10,11 @@ from scipy.stats import beta
 
 import widthwise as ww
 from widthwise.numerics.lanczos import krylov_space, ritz, upper_bound
-from widthwise.observables.curvature import NotConverged
+from widthwise.observables.curvature import (
+    NotConverged,
+    hessian_eigenvalues,
+    spectral_density,
+)
 
 RNG = np.random.default_rng(0)
 X, Y = jnp.asarray(RNG.standard_normal((12, 3))), jnp.asarray(RNG.standard_normal(12))
@@ -156,3 +160,33 @@ def test_float32_and_many_parameters():
 def test_refused(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+def test_top_and_bottom_of_the_spectrum(hessian):
+    found = hessian_eigenvalues(loss, PARAMS, X, Y, top=3, bottom=2, tolerance=1e-8)
+    exact = np.linalg.eigvalsh(hessian)[::-1]
+    np.testing.assert_allclose(found.eigenvalue, exact[[0, 1, 2, -2, -1]], atol=1e-7)
+    assert found["rank"].values.tolist() == [1, 2, 3, -2, -1]
+    with pytest.raises(NotConverged, match="3 of 4 eigenvalues"):
+        hessian_eigenvalues(diagonal, jnp.ones(5), jnp.array([3.0, 3, 2, 2, 1]), top=4, bottom=0)
+    with pytest.raises(ValueError, match="at most the number of parameters, 5"):
+        hessian_eigenvalues(diagonal, jnp.ones(5), jnp.ones(5), top=6)
+
+
+def test_spectral_density_is_that_of_the_eigenvalues():
+    """A semicircle: values and the share beyond zero, within the errors over probes."""
+    levels = (np.arange(400) + 0.5) / 400
+    grid = np.linspace(-1, 1, 20001)
+    cdf = 0.5 + (grid * np.sqrt(1 - grid**2) + np.arcsin(grid)) / np.pi
+    values = jnp.asarray(np.interp(levels, cdf, grid))
+    found = spectral_density(diagonal, jnp.zeros(400), values, probes=10, products=30, width=0.05)
+    x = found.eigenvalue.values
+    mass = np.sum(found.density.values) * (x[1] - x[0])
+    np.testing.assert_allclose(mass, 1, atol=1e-4)
+    bumps = np.exp(-((x[:, None] - np.asarray(values)[None]) ** 2) / 2 / 0.05**2)
+    exact = bumps.mean(axis=1) / (0.05 * np.sqrt(2 * np.pi))
+    z = (found.density.values - exact) / np.maximum(found.standard_error.values, 1e-3)
+    assert np.sqrt(np.mean(z**2)) < 2.5
+    np.testing.assert_allclose(found.weight.sum("index"), 1, atol=1e-9)
+    with pytest.raises(ValueError, match="at least two of each"):
+        spectral_density(diagonal, jnp.zeros(3), jnp.ones(3), probes=1)

@@ -100,6 +100,7 @@ def weights_descent(
     rates: Sequence[float] | Float[np.ndarray, " n"],
     *,
     scale: float | int = 1.0,
+    at: Sequence[int] | np.ndarray | None = None,
 ) -> Directions:
     """Gradient descent on the logistic loss of all inputs, step by step.
 
@@ -111,6 +112,8 @@ def weights_descent(
         The learning rate of each step, positive.
     scale
         Factor of the output.
+    at
+        After how many steps to report, ascending; None for all.
 
     Raises
     ------
@@ -121,11 +124,17 @@ def weights_descent(
     steps = np.asarray(rates, np.float64)
     if steps.ndim != 1 or not np.all((steps > 0) & np.isfinite(steps)):
         raise ValueError(f"rates is {rates}: give a positive, finite learning rate for each step")
+    times = np.append(0.0, np.cumsum(steps))
+    wanted = np.arange(len(times)) if at is None else np.asarray(at)
+    if not np.all(np.isin(wanted, np.arange(len(times)))) or np.any(np.diff(wanted) <= 0):
+        raise ValueError(f"at is {at}: give numbers of steps from 0 to {len(steps)}, ascending")
     kept = [layers]
-    for rate in steps:
-        gradients = _gradients(law, kept[-1], v, float(scale))
-        kept.append([w - rate * g for w, g in zip(kept[-1], gradients, strict=True)])
-    return _reported(np.append(0.0, np.cumsum(steps)), kept, v, float(scale))
+    for i, rate in enumerate(steps):
+        gradients = _gradients(law, layers, v, float(scale))
+        layers = [w - rate * g for w, g in zip(layers, gradients, strict=True)]
+        if i + 1 in wanted:
+            kept.append(layers)
+    return _reported(times[wanted], kept[int(0 not in wanted) :], v, float(scale))
 
 
 def balanced_weights(

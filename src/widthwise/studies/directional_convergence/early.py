@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from widthwise.studies.directional_convergence.study import DirectionalConvergence
 
 PART = "early"
-NORM, ANGLE = 0.05, np.pi - 0.1
+NORM, ANGLE = 0.05, np.pi - 0.15
 CLOCK = 4.0
 """Where the clock stops; the norm has not turned by then."""
 STEPS, POINTS = 400, 8
@@ -52,7 +52,7 @@ def records() -> np.ndarray:
 
 def predict(study: "DirectionalConvergence") -> xr.Dataset:
     """The exponent, and how far flow and descent are from it."""
-    rows = []
+    rows: list[xr.Dataset] = []
     for name in study.laws:
         law, row = LAWS[name], []
         teacher, start = plane_start(law.dimension, norm=NORM, angle=ANGLE)
@@ -60,8 +60,8 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
             eta = rate(name, depth)
             flow = directional_flow(law, records() * eta, depth=depth, norm=NORM, angle=ANGLE)
             descent = weights_descent(
-                law, layers_of(start, depth), teacher, np.full(STEPS, eta)
-            ).log_tangent[records()]
+                law, layers_of(start, depth), teacher, np.full(STEPS, eta), at=records()
+            ).log_tangent
             row.append(
                 {
                     "exponent": early_exponent(depth),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PART = "lazy"
 LAW = LAWS["circle"]
 TEACHER = np.array([0.0, 1.0])
-RATE, AT = 0.02, np.array([0, 25, 50, 100, 200, 300])
+RATE, AT = 0.1, np.array([0, 5, 10, 20, 40, 60])
 """Learning rate in units of 1 / scale^2, and after how many steps to record."""
 
 
@@ -45,15 +45,15 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
         layers = weights(study, width, member)
         scale, rate = s / np.sqrt(width), RATE / s**2
         found = weights_flow(LAW, layers, TEACHER, AT * rate, scale=scale)
-        flow[index] = found.log_tangent
+        flow[index] = found.angle
         steps = np.full(int(AT[-1]), rate)
-        descent[index] = weights_descent(LAW, layers, TEACHER, steps, scale=scale).log_tangent[AT]
-        start = {"norm": float(found.norm[0]), "angle": float(found.angle[0])}
+        descent[index] = weights_descent(LAW, layers, TEACHER, steps, scale=scale, at=AT).angle
+        norm, angle = float(found.norm[0]), float(found.angle[0])
         times = 2 * AT * RATE
-        one = directional_flow(LAW, times, depth=1, **start)
-        limit[index] = one.log_tangent
-        # d ln tan / d ln t of one layer, exact.
-        slope[index] = -LAW.plane_norm / np.pi * times / one.norm
+        one = directional_flow(LAW, times, depth=1, norm=norm, angle=angle)
+        limit[index] = one.angle
+        # d angle / d ln t of one layer, exact.
+        slope[index] = -LAW.plane_norm / np.pi * times / one.norm * np.sin(one.angle)
     dims = ("scale", "width", "network", "record")
     curves = {"flow": flow, "descent": descent, "limit": limit, "slope": slope}
     return xr.Dataset(
@@ -87,13 +87,12 @@ def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr
         TEACHER,
         keys=member_keys(key, width, shard.members),
         learning_rate=RATE / s**2 * factor**2,
-        batch_size=study.batch_size,
+        batch_size=2 * study.batch_size,
         at=AT,
     )
     w = found["product"].values
     along = w @ TEACHER
-    tangent = np.linalg.norm(w, axis=-1) - along
-    return xr.Dataset({"log_tangent": (("member", "record"), np.log(tangent / np.abs(w[..., 0])))})
+    return xr.Dataset({"angle": (("member", "record"), np.arctan2(np.abs(w[..., 0]), along))})
 
 
 def claims(
@@ -112,7 +111,7 @@ def claims(
             found.append(
                 Claim(
                     f"width-{width}-scale-{s:g}",
-                    f"ln tan(angle / 2) at time {AT[-1] * RATE:g}: two layers, width {width}, "
+                    f"Mean angle at time {AT[-1] * RATE:g}: two layers, width {width}, "
                     f"output scale {s:g}",
                     predicted,
                     predicted + float(mean.value),
@@ -129,8 +128,7 @@ def claims(
     found.append(
         Claim(
             "lazy-limit",
-            f"ln tan(angle / 2) of width {wide}, output scale {lazy:g}: one layer at twice the "
-            "time",
+            f"Mean angle of width {wide}, output scale {lazy:g}: one layer at twice the time",
             predicted,
             predicted + float(mean.value),
             float(mean.standard_error),
@@ -145,7 +143,7 @@ def claims(
     found.append(
         Claim(
             "rich-is-faster",
-            f"ln tan(angle / 2) at output scale {rich:g} less that at {lazy:g}, width {wide}",
+            f"Mean angle at output scale {rich:g}, less that at {lazy:g}, width {wide}",
             0.0,
             float(mean.value),
             float(mean.standard_error),
@@ -184,10 +182,12 @@ def pictures(
     line = limit.sel(width=wide)[1:]
     theory(right, times, line, "one layer, time doubled", color=color, dash="dashed")
     log_axis(left, "x", base=2, ticks=widths)
+    for ax in (left, right):
+        log_axis(ax, "y")
     left.set_xlabel("width")
     right.set_xlabel("scale² × learning rate × steps")
     for ax in (left, right):
-        ax.set_ylabel("mean of ln tan(angle / 2)")
+        ax.set_ylabel("mean angle")
         legend(ax)
     return [
         Picture(
@@ -208,4 +208,4 @@ def _points(ax, x, seen, label, color) -> None:
 
 
 def _values(measurement: xr.Dataset, at: dict) -> np.ndarray:
-    return measurement.log_tangent.sel(at).transpose("member", "record").values
+    return measurement.angle.sel(at).transpose("member", "record").values

@@ -61,7 +61,7 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
             flow = directional_flow(law, at * eta, depth=depth, norm=NORM, angle=ANGLE)
             bounds = directional_bounds(flow)
             descent = weights_descent(
-                law, layers_of(start, depth), teacher, np.full(study.steps, eta)
+                law, layers_of(start, depth), teacher, np.full(study.steps, eta), at=at
             )
             curves = {
                 "time": flow.times,
@@ -69,8 +69,8 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
                 "log_tangent": flow.log_tangent,
                 "loss": flow.loss,
                 "cosine_low": bounds.cosine_low,
-                "descent_norm": descent.norm[at],
-                "descent_log_tangent": descent.log_tangent[at],
+                "descent_norm": descent.norm,
+                "descent_log_tangent": descent.log_tangent,
             }
             table: dict[str, tuple] = {key: ("record", value) for key, value in curves.items()}
             row.append(xr.Dataset(table))
