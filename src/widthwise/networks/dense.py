@@ -44,7 +44,7 @@ class Dense(Layer):
     bias
         False leaves the bias out whatever the parametrization says.
     distribution
-        Of the initial weights, at the same standard deviation: ``"normal"``, or ``"uniform"``, under
+        Of the initial weights, at one standard deviation: ``"normal"``, or ``"uniform"``, under
         which kernels are those of the limit all the same. PyTorch's default is uniform of
         ``weight_std = 3 ** -0.5``.
     """
