@@ -250,7 +250,7 @@ def models(draw: st.DrawFn) -> weights.TiedGaussian:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(models(), models(), models())
 def test_distances_are_distances(a, b, c) -> None:
     kl = weights.kl(a, b)
@@ -268,7 +268,7 @@ def test_distances_are_distances(a, b, c) -> None:
     assert whole == pytest.approx(through, rel=1e-7, abs=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**6), st.integers(4, 7), st.sampled_from([1e-3, 1.0, 1e4]))
 def test_fits_do_not_see_the_order_of_neurons(seed: int, size: int, scale: float) -> None:
     rng = np.random.default_rng(seed)

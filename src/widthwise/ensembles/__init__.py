@@ -34,6 +34,7 @@ from widthwise.ensembles.training import sharpness as sharpness
 from widthwise.ensembles.training import singular_values as singular_values
 from widthwise.ensembles.training import summarize as summarize
 from widthwise.ensembles.training import train as train
+from widthwise.ensembles.training import weights as weights
 from widthwise.ensembles.two_layer_linear import (
     two_layer_linear_ensemble as two_layer_linear_ensemble,
 )

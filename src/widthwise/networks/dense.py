@@ -1,15 +1,17 @@
 """The fully connected layer."""
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from widthwise.networks.layer import Layer
-from widthwise.networks.linear import Linear, Scales, draw, gains, scales, through
+from widthwise.networks.linear import Distribution, Linear, Scales, draw, gains, scales, through
 from widthwise.networks.parametrization import Real, check_std
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import State
+from widthwise.numerics.choices import check_choice
 from widthwise.numerics.draws import Draws
 
 
@@ -27,7 +29,7 @@ class Affine(Linear):
 
 @dataclass(frozen=True, repr=False)
 class Dense(Layer):
-    """Fully connected layer with Gaussian weights.
+    """Fully connected layer with independent random weights.
 
     It reads the last axis. Where an example has axes of positions before it, the same map acts at
     every position, as a convolution with a window of one would; put :class:`Flatten` before it to
@@ -41,12 +43,17 @@ class Dense(Layer):
         Gains of this layer; None takes those of the network's parametrization.
     bias
         False leaves the bias out whatever the parametrization says.
+    distribution
+        Of the initial weights, at one standard deviation: ``"normal"``, or ``"uniform"``, under
+        which kernels are those of the limit all the same. PyTorch's default is uniform of
+        ``weight_std = 3 ** -0.5``.
     """
 
     width: int
     weight_std: Real | None = None
     bias_std: Real | None = None
     bias: bool = True
+    distribution: Distribution = "normal"
 
     def __post_init__(self) -> None:
         if isinstance(self.width, bool) or not isinstance(self.width, int):
@@ -55,6 +62,7 @@ class Dense(Layer):
             raise ValueError(f"the width of Dense is {self.width}: give a number of at least 1")
         check_std("weight_std", self.weight_std)
         check_std("bias_std", self.bias_std)
+        check_choice("distribution of Dense", self.distribution, get_args(Distribution))
 
     def __repr__(self) -> str:
         settings = (
@@ -66,7 +74,8 @@ class Dense(Layer):
             )
             if value is not default
         )
-        return f"Dense({self.width}{''.join(settings)})"
+        law = "" if self.distribution == "normal" else f", distribution={self.distribution!r}"
+        return f"Dense({self.width}{''.join(settings)}{law})"
 
     def output(self, features: Features, place: Place) -> Features:
         """See :class:`Layer`."""
@@ -89,7 +98,15 @@ class Dense(Layer):
         """See :class:`Layer`."""
         rows = self.scales(features, place)
         shape = (self.width, features.shape[-1])
-        return Affine(*draw(draws, features, rows, weight=shape, bias=(self.width,)))
+        parts = draw(
+            draws,
+            features,
+            rows,
+            weight=shape,
+            bias=(self.width,),
+            distribution=self.distribution,
+        )
+        return Affine(*parts)
 
     def propagate(self, state: State, place: Place) -> State:
         """See :class:`Layer`; the map of kernels is that of :func:`gains`."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -16,6 +16,7 @@ from widthwise.networks.windows import Steps, window_sums
 from widthwise.numerics.draws import Draws
 
 Scales = tuple[Scale, Scale | None]
+Distribution = Literal["normal", "uniform"]
 AnyState = TypeVar("AnyState", DenseState, SpatialState)
 
 
@@ -79,10 +80,12 @@ def draw(
     *,
     weight: tuple[int, ...],
     bias: tuple[int, ...],
+    distribution: Distribution = "normal",
 ) -> tuple[Float[Array, "..."], Float[Array, "..."] | None, Scale, Scale | None]:
     """Draw weights and biases of the given shapes: the fields of a :class:`Linear`."""
     weight_scale, bias_scale = scales
-    w = weight_scale.init_std * draws.normal(weight, features.dtype)
+    numbers = draws.normal if distribution == "normal" else draws.uniform
+    w = weight_scale.init_std * numbers(weight, features.dtype)
     if bias_scale is None:
         return w, None, weight_scale, None
     return w, bias_scale.init_std * draws.normal(bias, features.dtype), weight_scale, bias_scale

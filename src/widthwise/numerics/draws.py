@@ -59,6 +59,18 @@ class Draws:
         """
         return _normal(self._key, self._next(), shape=shape, dtype=jnp.dtype(dtype))
 
+    def uniform(self, shape: tuple[int, ...], dtype: DTypeLike) -> Float[Array, "..."]:
+        """Draw independent uniform numbers of mean 0 and variance 1.
+
+        Parameters
+        ----------
+        shape, dtype
+            Of the array; types shorter than float64 are rounded from 31 random bits.
+        """
+        bits = self.bits(shape)
+        unit = _unit64(bits, self.bits(shape)) if dtype == jnp.float64 else _unit32(bits)
+        return ((2.0 * unit - 1.0) * 3.0**0.5).astype(dtype)
+
     def bits(self, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
         """Draw independent uniform 32-bit numbers."""
         counter = (_linear_index(shape), jnp.broadcast_to(self._next(), shape))

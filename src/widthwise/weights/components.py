@@ -1,8 +1,9 @@
 """From matrices to sums of squares in irreducible coordinates, in one pass over the entries.
 
-Every matrix is shifted by a number near its mean, converted to float64 and centred while it lies in
-the cache: nothing large is subtracted from anything large, and no D^2 x D^2 object exists. The cost
-is O(rows x columns) for each matrix.
+A matrix is read once into the cache and summed in float64: its rows, its columns, the squares of
+its entries and their products across the diagonal. No D^2 x D^2 object exists, and the cost is
+O(rows x columns) for each matrix. Where such sums would cancel, as when the mean is much larger
+than the scatter, the matrix is centred first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ Matrices = Shaped[np.ndarray, "..."] | Shaped[Array, "..."] | Sequence
 """One matrix, or independent ones along the first axis: of NumPy, JAX, or lists of numbers."""
 
 _BLOCK = 2**17  # entries that are worked on at a time
+_TILE = 128
+_CANCELLED = 1e-6  # of the sum of squares: what is left below that is computed anew
 _MANY = 2**21  # entries from which on all cores are used
 SMALLEST_TIED = 4
 
@@ -88,9 +91,26 @@ def tied_components(matrices: Matrices) -> Components:
         If a matrix is not square, too small, or not finite.
     """
     w = checked_matrices(matrices)
-    check_square(w.shape)
-    found = _pooled(w, _tied_block)
-    return Components(found[0], tuple(found[1:]))
+    d = check_square(w.shape)
+    rows, columns, squares, products, diagonal = _in_blocks(w, _tied_sums)
+    total, rows, columns = _beyond_mean(rows, columns)
+    diagonal = diagonal - rows - columns - total[:, None]
+    outer = d * d * total**2
+    rest = squares - outer - d * (_dots(rows) + _dots(columns))
+    crossed = products - outer - 2 * d * np.einsum("ki,ki->k", rows, columns)
+    halves = np.stack([rest + crossed, rest - crossed]) / 2
+    doubtful = np.flatnonzero(halves.min(axis=0) < _CANCELLED * squares)
+    if doubtful.size:
+        found = _in_blocks(w[doubtful], _centred_sums)
+        total[doubtful], rows[doubtful], columns[doubtful] = found[:3]
+        halves[:, doubtful], diagonal[doubtful] = found[3:5], found[5]
+    trace = diagonal.mean(axis=1)
+    beyond = diagonal - trace[:, None]
+    trivial = np.stack([total * d, trace * d / (d - 1) ** 0.5], axis=1)
+    vectors = np.stack([columns * d**0.5, rows * d**0.5, beyond * (d / (d - 2)) ** 0.5], axis=1)
+    symmetric = np.maximum(halves[0] - trivial[:, 1] ** 2 - _dots(vectors[:, 2]), 0.0)
+    standard = np.matmul(vectors, vectors.transpose(0, 2, 1))
+    return _finite(trivial, standard, symmetric, halves[1])
 
 
 def bipartite_components(matrices: Matrices) -> Components:
@@ -104,60 +124,92 @@ def bipartite_components(matrices: Matrices) -> Components:
     ValueError
         If a matrix is not finite.
     """
-    found = _pooled(checked_matrices(matrices), _bipartite_block)
-    return Components(found[0], tuple(found[1:]))
-
-
-def _bipartite_block(w: np.ndarray) -> tuple[np.ndarray, ...]:
-    total, rows, columns, rest = _centred(w)
+    w = checked_matrices(matrices)
     m, n = w.shape[1:]
-    squares = (
-        n * np.einsum("ki,ki->k", rows, rows),
-        m * np.einsum("kj,kj->k", columns, columns),
-        np.einsum("kij,kij->k", rest, rest),
-    )
-    return total[:, None] * (m * n) ** 0.5, *(s[:, None, None] for s in squares)
+    rows, columns, squares = _in_blocks(w, _sums)
+    total, rows, columns = _beyond_mean(rows, columns)
+    rest = squares - m * n * total**2 - n * _dots(rows) - m * _dots(columns)
+    doubtful = np.flatnonzero(rest < _CANCELLED * squares)
+    if doubtful.size:
+        found = _in_blocks(w[doubtful], _centred_sums)
+        total[doubtful], rows[doubtful], columns[doubtful] = found[:3]
+        rest[doubtful] = found[3] if len(found) == 4 else found[3] + found[4]
+    trivial = total[:, None] * (m * n) ** 0.5
+    return _finite(trivial, n * _dots(rows), m * _dots(columns), rest)
 
 
-def _tied_block(w: np.ndarray) -> tuple[np.ndarray, ...]:
-    total, rows, columns, rest = _centred(w)
-    d = w.shape[1]
-    diagonal = np.einsum("kii->ki", rest)
-    trace = diagonal.mean(axis=1)
-    beyond = diagonal - trace[:, None]
-    trivial = np.stack([total * d, trace * d / (d - 1) ** 0.5], axis=1)
-    vectors = np.stack([columns * d**0.5, rows * d**0.5, beyond * (d / (d - 2)) ** 0.5], axis=1)
-    squares = np.einsum("kij,kij->k", rest, rest)
-    products = np.einsum("kij,kji->k", rest, rest)
-    symmetric = (squares + products) / 2 - trivial[:, 1] ** 2 - np.sum(vectors[:, 2] ** 2, axis=1)
-    antisymmetric = (squares - products) / 2
-    return (
-        trivial,
-        np.einsum("kai,kbi->kab", vectors, vectors),
-        np.maximum(symmetric, 0.0)[:, None, None],
-        np.maximum(antisymmetric, 0.0)[:, None, None],
-    )
+def _finite(trivial: np.ndarray, *squares: np.ndarray) -> Components:
+    shaped = tuple(x if x.ndim == 3 else x[:, None, None] for x in squares)
+    whole = np.isfinite(trivial).all(axis=1)
+    for x in shaped:
+        whole &= np.isfinite(x).all(axis=(1, 2))
+    if not whole.all():
+        raise ValueError(
+            f"matrix {int(np.argmin(whole))} has entries that are not finite, or too large to "
+            "square: leave it out"
+        )
+    return Components(trivial, shaped)
 
 
-def _centred(w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, what rows and columns have beyond it on average, and the rest of each matrix."""
+def _sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Means of rows and of columns, and the sum of squares."""
+    y = w.astype(np.float64, copy=False)
+    m, n = y.shape[1:]
+    return y @ np.full(n, 1 / n), np.full(m, 1 / m) @ y, _dots(y)
+
+
+def _tied_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Find also the sum of products across the diagonal, and the diagonal."""
+    y = w.astype(np.float64, copy=False)
+    return *_sums(y), _across(y), np.einsum("kii->ki", y).copy()
+
+
+def _centred_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Centre each matrix first: mean, rows and columns beyond it, and what is left.
+
+    Of that the sum of squares if it is rectangular; otherwise those of the symmetric and of the
+    antisymmetric part, and the diagonal.
+    """
     shift = w.mean(axis=(1, 2), keepdims=True)
     y = np.subtract(w, shift, dtype=np.float64)
-    m, n = y.shape[1:]
-    rows = y @ np.full(n, 1 / n)
-    columns = np.full(m, 1 / m) @ y
-    mean = rows.mean(axis=1, keepdims=True)
-    rows, columns = rows - mean, columns - mean
-    y -= (rows + mean)[:, :, None]
+    mean, rows, columns = _beyond_mean(*_sums(y)[:2])
+    y -= (rows + mean[:, None])[:, :, None]
     y -= columns[:, None, :]
-    return shift[:, 0, 0].astype(np.float64) + mean[:, 0], rows, columns, y
+    edges = (shift[:, 0, 0].astype(np.float64) + mean, rows, columns)
+    if y.shape[1] != y.shape[2]:
+        return *edges, _dots(y)
+    turned = y.transpose(0, 2, 1)
+    return *edges, _dots(y + turned) / 4, _dots(y - turned) / 4, np.einsum("kii->ki", y).copy()
 
 
-def _pooled(
+def _beyond_mean(
+    rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    mean = rows.mean(axis=1)
+    return mean, rows - mean[:, None], columns - mean[:, None]
+
+
+def _dots(x: np.ndarray) -> np.ndarray:
+    """Sum of squares of each item."""
+    flat = np.ascontiguousarray(x).reshape(len(x), 1, -1)
+    return np.matmul(flat, flat.transpose(0, 2, 1))[:, 0, 0]
+
+
+def _across(y: np.ndarray) -> np.ndarray:
+    """Sum of products of entries across the diagonal, tile by tile: strides stay in the cache."""
+    total, starts = np.zeros(len(y)), range(0, y.shape[1], _TILE)
+    for i in starts:
+        for j in range(0, i + 1, _TILE):
+            upper, lower = y[:, j : j + _TILE, i : i + _TILE], y[:, i : i + _TILE, j : j + _TILE]
+            total += (2 - (i == j)) * np.einsum("kij,kji->k", upper, lower)
+    return total
+
+
+def _in_blocks(
     w: np.ndarray, of_block: Callable[[np.ndarray], tuple[np.ndarray, ...]]
 ) -> list[np.ndarray]:
     def quietly(block: np.ndarray) -> tuple[np.ndarray, ...]:
-        with np.errstate(invalid="ignore", over="ignore"):  # found below, and named
+        with np.errstate(invalid="ignore", over="ignore"):  # found at the end, and named
             return of_block(block)
 
     if w.size >= _MANY:
@@ -165,16 +217,7 @@ def _pooled(
             parts = list(pool.map(quietly, _blocks(w)))
     else:
         parts = [quietly(block) for block in _blocks(w)]
-    found = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-    whole = np.isfinite(found[0]).all(axis=1)
-    for squares in found[1:]:
-        whole &= np.isfinite(squares).all(axis=(1, 2))
-    if not whole.all():
-        raise ValueError(
-            f"matrix {int(np.argmin(whole))} has entries that are not finite, or too large to "
-            "square: leave it out"
-        )
-    return found
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
 def _blocks(w: np.ndarray) -> Iterator[np.ndarray]:

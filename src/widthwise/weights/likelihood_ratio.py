@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc, digamma
+from scipy.special import digamma, gammaincc, polygamma
 
 from widthwise.numerics.choices import check_choice
 from widthwise.weights.components import Matrices
@@ -74,8 +74,8 @@ def likelihood_ratio(
     Returns
     -------
     LikelihoodRatio
-        The p-value is that of chi squared for the statistic divided by Bartlett's factor, which
-        makes its mean exact: the test has its nominal size for small ensembles also.
+        The p-value is that of the gamma law with the exact mean and variance of the statistic, for
+        many matrices chi squared: the test has its nominal size for small ensembles also.
 
     Raises
     ------
@@ -87,8 +87,9 @@ def likelihood_ratio(
     Notes
     -----
     Under the null the statistic's law depends on the number and size of matrices alone, as all
-    parts can be scaled on their own; its mean is a sum of digamma functions (Bartlett 1937, Wishart
-    1928).
+    parts can be scaled on their own, and it is independent of the pooled variances (Basu 1955).
+    Mean and variance are then sums of digamma and trigamma functions, the cumulants of logarithms
+    of Wishart determinants.
 
     Examples
     --------
@@ -133,6 +134,12 @@ class _Sample:
         logs = np.sum(digamma((self.freedom - steps) / 2)) + self.kinds * np.log(2 / self.weight)
         return float(logs)
 
+    @property
+    def variance(self) -> float:
+        """Variance of the weighted logarithm."""
+        steps = np.arange(self.kinds)
+        return self.weight**2 * float(np.sum(polygamma(1, (self.freedom - steps) / 2)))
+
 
 def _tested(found: Fit[Any], null: str, alternative: str) -> LikelihoodRatio:
     larger, smaller = _blocks(found), _groups(found, null)
@@ -142,7 +149,8 @@ def _tested(found: Fit[Any], null: str, alternative: str) -> LikelihoodRatio:
     if found.count > 1 and alternative == "tied":
         freedom += 1  # the mean of the trace
     statistic = max(statistic, 0.0)
-    p_value = float(chdtrc(freedom, statistic * freedom / expected))
+    variance = sum(x.variance for x in larger) - sum(x.variance for x in smaller)
+    p_value = float(gammaincc(expected**2 / variance, statistic * expected / variance))
     return LikelihoodRatio(null, alternative, statistic, freedom, expected, p_value)
 
 

@@ -8,3 +8,4 @@ from widthwise.ensembles.training.spectra import sharpness as sharpness
 from widthwise.ensembles.training.spectra import singular_values as singular_values
 from widthwise.ensembles.training.summary import summarize as summarize
 from widthwise.ensembles.training.train import train as train
+from widthwise.ensembles.training.weights import weights as weights

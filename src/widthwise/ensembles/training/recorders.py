@@ -12,6 +12,7 @@ from widthwise.ensembles.training.kernels import feature_kernel, gradient_kernel
 from widthwise.ensembles.training.problem import Job, Problem, Shapes
 from widthwise.ensembles.training.spectra import sharpness, singular_values
 from widthwise.ensembles.training.trained import Recorded, Recorder, Trained
+from widthwise.ensembles.training.weights import weights
 from widthwise.numerics.choices import check_choice
 
 RESERVED = ("width", "member", "step", "time", "learning_rate", "richness")
@@ -39,6 +40,7 @@ BUILT_IN: dict[str, Recorder] = {
     "ntk": ntk,
     "singular_values": singular_values(),
     "sharpness": sharpness(),
+    "weights": weights(),
 }
 # Those that are evaluated on the test inputs also, and whether they need targets.
 _ON_TEST: dict[Recorder, bool] = {output: False, loss: True}
@@ -51,7 +53,7 @@ _WITHOUT_LAPACK = {output, loss, feature_kernel, gradient_kernel, ntk}
 
 def on_many_threads(recorders: Sequence[Recorder]) -> bool:
     """Tell whether recorders may run in several programs at once."""
-    return all(recorder in _WITHOUT_LAPACK for recorder in recorders)
+    return all(r in _WITHOUT_LAPACK or isinstance(r, weights) for r in recorders)
 
 
 class Kept(NamedTuple):
