@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from widthwise.observables.layer_statistics import Change, Survey
+    from widthwise.observables.layer_statistics import Change, EnsembleLayer, Survey
 
 
+_LEVEL = 0.001  # of the tests over independent networks: there are as many as matrices
 _SHOWN = 0.05  # share of a change that is worth a word
 
 
@@ -22,6 +23,7 @@ def weights(
     *later: Path,
     role: tuple[str, ...] = (),
     layout: Literal["out-in", "in-out"] | None = None,
+    independent: Annotated[bool, Parameter(negative="")] = False,
     draws: int = 99,
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -44,6 +46,9 @@ def weights(
         `--role "^body=MLP in"`; may be repeated.
     layout
         Whether matrices lie with outputs or inputs first, where the format does not tell.
+    independent
+        The checkpoints are of independent trainings, of three seeds or more, rather than epochs
+        of one: test each matrix over all of them.
     draws
         Random matrices of each shape for the null distributions.
     out
@@ -54,8 +59,7 @@ def weights(
     from time import perf_counter
 
     from widthwise.cli.output import line, print_json
-    from widthwise.observables.layer_statistics import changes, survey
-    from widthwise.observables.layer_statistics.plain import change_as_dict, survey_as_dict
+    from widthwise.observables.layer_statistics import changes, ensemble_tests, plain, survey
 
     roles = dict(_role(words) for words in role)
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
@@ -67,17 +71,19 @@ def weights(
         survey(path, roles=roles, layout=layout, draws=draws) for path in (checkpoint, *later)
     ]
     seconds = perf_counter() - start
-    steps = [changes(surveys[0], one) for one in surveys[1:]]
+    tests = ensemble_tests(surveys) if independent else []
+    steps = [] if independent else [changes(surveys[0], one) for one in surveys[1:]]
     page = None
     if out is not None:
         from widthwise.report import write_weights_page
 
-        page = write_weights_page(surveys, out, seconds=seconds)
+        page = write_weights_page(surveys, out, independent=independent, seconds=seconds)
     if json:
         print_json(
             {
-                "checkpoints": [survey_as_dict(one) for one in surveys],
-                "changes": [[change_as_dict(change) for change in step] for step in steps],
+                "checkpoints": [plain.survey_as_dict(one) for one in surveys],
+                "changes": [[plain.change_as_dict(change) for change in step] for step in steps],
+                "independent": [plain.ensemble_as_dict(one) for one in tests],
                 "seconds": seconds,
                 "page": None if page is None else str(page),
             }
@@ -85,8 +91,10 @@ def weights(
         return
     for one in surveys[:1] + surveys[1:][-1:]:
         _print_survey(one)
-    for one, step in zip(surveys[1:], steps, strict=True):
+    for one, step in zip(surveys[1:], steps, strict=False):
         _print_changes(surveys[0], one, step)
+    if independent:
+        _print_tests(tests)
     if page:
         line(f"Page  {page}")
 
@@ -132,6 +140,24 @@ def _print_survey(survey: "Survey") -> None:
         )
     if survey.others:
         line(f"{len(survey.others)} arrays left out: biases, norms and others (--json lists them)")
+
+
+def _print_tests(tests: "Sequence[EnsembleLayer]") -> None:
+    from widthwise.cli.output import table
+
+    rows = [
+        (
+            _name(one.name, one.role),
+            f"{one.structured.p_value:.2g}",
+            f"{one.tied.p_value:.2g}" if one.tied else "",
+            (one.tied if one.tied and one.tied.p_value < _LEVEL else one.structured).verdict(
+                _LEVEL
+            ),
+        )
+        for one in tests
+    ]
+    title = f"{tests[0].law.count} independent networks"
+    table(("matrix", ">rows, columns: p", ">tied: p", "verdict"), rows, title=title)
 
 
 def _name(name: str, role: str) -> "Text":

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-_AT_ONCE = 2**22  # numbers of a block of candidates
-
 
 @dataclass(frozen=True)
 class PowerTail:
@@ -75,24 +73,13 @@ def fit_power_tail(values: ArrayLike, *, smallest: float | int | None = None) ->
     first = np.concatenate([[True], np.diff(x) > 0]) & (spread > 0)
     starts = np.flatnonzero(first) if smallest is None else np.zeros(1, int)
     exponents = 1 + counts[starts] / spread[starts]
-    block = max(1, _AT_ONCE // len(x))
-    distances = np.concatenate(
-        [
-            _distances(logs, starts[i : i + block], exponents[i : i + block])
-            for i in range(0, len(starts), block)
-        ]
-    )
+    distances = [_distance(logs[i:], alpha) for i, alpha in zip(starts, exponents, strict=True)]
     best = int(np.argmin(distances))
     start = int(starts[best])
-    return PowerTail(
-        float(exponents[best]), float(x[start]), float(distances[best]), len(x) - start
-    )
+    return PowerTail(float(exponents[best]), float(x[start]), distances[best], len(x) - start)
 
 
-def _distances(logs: np.ndarray, starts: np.ndarray, exponents: np.ndarray) -> np.ndarray:
-    """Distance from the law of the tail that begins at each start."""
-    place = np.arange(len(logs))[None] - starts[:, None]
-    above = np.maximum(logs[None] - logs[starts, None], 0.0)
-    law = -np.expm1((1 - exponents)[:, None] * above)
-    below = place / (len(logs) - starts)[:, None]
-    return np.max(np.where(place >= 0, np.abs(law - below), 0.0), axis=1)
+def _distance(logs: np.ndarray, exponent: float) -> float:
+    """Distance of a tail, whose first value is its smallest, from the law."""
+    law = -np.expm1((1 - exponent) * (logs - logs[0]))
+    return float(np.max(np.abs(law - np.arange(len(logs)) / len(logs))))

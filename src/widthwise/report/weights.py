@@ -12,6 +12,7 @@ from widthwise.observables.layer_statistics import (
     Survey,
     SurveyedLayer,
     changes,
+    ensemble_tests,
     sentences,
     verdict,
 )
@@ -61,7 +62,11 @@ class LayerRow:
 
 
 def write_weights_page(
-    surveys: Sequence[Survey], path: str | Path, *, seconds: float | None = None
+    surveys: Sequence[Survey],
+    path: str | Path,
+    *,
+    independent: bool = False,
+    seconds: float | None = None,
 ) -> Path:
     """Write a page about one checkpoint, or about a series; the file appears whole or not at all.
 
@@ -72,6 +77,8 @@ def write_weights_page(
         compared with the first.
     path
         The HTML file.
+    independent
+        Whether these are independent trainings, to be tested together, rather than a series.
     seconds
         How long the surveys took, if it is to be said.
 
@@ -81,14 +88,16 @@ def write_weights_page(
         The file.
     """
     path = Path(path)
-    write_text(render_weights(surveys, seconds=seconds), path)
+    write_text(render_weights(surveys, independent=independent, seconds=seconds), path)
     return path
 
 
-def render_weights(surveys: Sequence[Survey], *, seconds: float | None = None) -> str:
+def render_weights(
+    surveys: Sequence[Survey], *, independent: bool = False, seconds: float | None = None
+) -> str:
     """Return the page as HTML; see `write_weights_page`."""
     survey = surveys[-1]
-    steps = [changes(surveys[0], later) for later in surveys[1:]]
+    steps = [] if independent else [changes(surveys[0], later) for later in surveys[1:]]
     names = [_file_name(one.checkpoint.path) for one in surveys]
     rows = [_layer_row(index, layer) for index, layer in enumerate(survey.layers)]
     return document(
@@ -100,10 +109,11 @@ def render_weights(surveys: Sequence[Survey], *, seconds: float | None = None) -
         facts=_facts(survey, seconds),
         rows=rows,
         stacks=survey.stacks,
+        tests=ensemble_tests(surveys) if independent else [],
         figures=cards(weights_pictures(survey, steps), "weights"),
         series=names,
         steps=[[_change_row(change) for change in step] for step in steps],
-        pairs=_side_by_side(surveys[0], survey) if len(surveys) > 1 else [],
+        pairs=_side_by_side(surveys[0], survey) if steps else [],
         others=sorted(survey.others.items()),
         table=download("weights.csv", _table(survey)),
     )

@@ -1,5 +1,7 @@
 """What is recorded of a network, against its definition by derivatives."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,6 +68,14 @@ def test_kernels_are_those_of_features_and_gradients(history, weights):
     np.testing.assert_allclose(now.gradient_kernel, gs, rtol=1e-9, atol=1e-12)
     tangent = gs[0] * (X @ X.T / 3) + gs[1] * phis[0] + phis[1]
     np.testing.assert_allclose(now.ntk, tangent, rtol=1e-9)
+
+
+def test_weights(history, weights):
+    for i, w in enumerate(weights):
+        np.testing.assert_allclose(history[f"weight_{i}"].sel(step=3), w, rtol=1e-9, atol=1e-12)
+    chosen = ww.ensembles.weights(roles=("hidden",))
+    found = chosen(SimpleNamespace(network=NET.init(jax.random.key(0), (3,))), X, Y)
+    assert {name: dims for name, (dims, _) in found.items()} == {"weight_0": ("row_0", "column_0")}
 
 
 def test_spectra(history, weights):

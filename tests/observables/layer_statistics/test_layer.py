@@ -95,7 +95,7 @@ def test_a_tied_matrix_is_recognized() -> None:
 
 def test_null_distributions_are_those_of_noise() -> None:
     """Means and spreads of all statistics on real random matrices."""
-    draws = [layer_statistics(RNG.standard_normal((12, 16))) for _ in range(80)]
+    draws = [layer_statistics(RNG.standard_normal((12, 16))) for _ in range(50)]
     nulls = entry_null(12 * 16) | spectrum_null(12, 16, 300)
     for name, null in nulls.items():
         values = np.array([numbers_of(one)[name].value for one in draws])

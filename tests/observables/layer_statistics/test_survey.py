@@ -9,8 +9,18 @@ import numpy as np
 import pytest
 
 from widthwise.networks.checkpoints import load_weights
-from widthwise.observables.layer_statistics import Survey, changes, survey, verdict
-from widthwise.observables.layer_statistics.plain import change_as_dict, survey_as_dict
+from widthwise.observables.layer_statistics import (
+    Survey,
+    changes,
+    ensemble_tests,
+    survey,
+    verdict,
+)
+from widthwise.observables.layer_statistics.plain import (
+    change_as_dict,
+    ensemble_as_dict,
+    survey_as_dict,
+)
 
 RNG = np.random.default_rng(0)
 HIDDEN = {f"body.{i}.weight": RNG.standard_normal((16, 16)).astype(np.float32) for i in range(3)}
@@ -81,11 +91,30 @@ def test_changes_are_those_that_were_planted(start: Survey, tmp_path: Path) -> N
     assert change_as_dict(still)["effective_rank"] is None
 
 
+def test_independent_networks_are_an_ensemble(tmp_path: Path) -> None:
+    surveys = []
+    for seed in range(4):
+        rng = np.random.default_rng((3, seed))
+        square, rows = rng.standard_normal((16, 16)), rng.standard_normal((16, 1))
+        arrays = {"plain": square, "tied": square + 0.5 * square.T, "rows": square[:, :9] + rows}
+        surveys.append(survey(saved(tmp_path, f"{seed}.npz", arrays), draws=39))
+    found = {layer.name: layer for layer in ensemble_tests(surveys)}
+    assert found["plain"].law.count == 4
+    tied = {name: layer.tied.p_value for name, layer in found.items() if layer.tied}
+    assert min(found["plain"].structured.p_value, tied["plain"]) > 1e-3
+    assert tied["tied"] < 1e-10
+    assert found["rows"].tied is None
+    assert found["rows"].structured.p_value < 1e-10
+    assert ensemble_as_dict(found["rows"])["tied"] is None
+    with pytest.raises(ValueError, match="3 independent networks are needed"):
+        ensemble_tests(surveys[:2])
+
+
 def test_the_floor_is_the_distance_of_independent_draws(tmp_path: Path) -> None:
     first, second = (
         survey(
             saved(tmp_path, f"{seed}.npz",
-                  {f"w{i}": np.random.default_rng((seed, i)).standard_normal((24, 32))
+                  {f"w{i}": np.random.default_rng((seed, i)).standard_normal((16, 24))
                    for i in range(24)}),
             draws=39,
         )

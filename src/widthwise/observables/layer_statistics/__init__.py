@@ -2,6 +2,8 @@
 
 from widthwise.observables.layer_statistics.change import Change as Change
 from widthwise.observables.layer_statistics.change import changes as changes
+from widthwise.observables.layer_statistics.ensemble import EnsembleLayer as EnsembleLayer
+from widthwise.observables.layer_statistics.ensemble import ensemble_tests as ensemble_tests
 from widthwise.observables.layer_statistics.entries import EntryOutlier as EntryOutlier
 from widthwise.observables.layer_statistics.layer import LayerStatistics as LayerStatistics
 from widthwise.observables.layer_statistics.layer import layer_statistics as layer_statistics

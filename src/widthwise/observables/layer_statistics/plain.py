@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from widthwise.observables.layer_statistics.change import Change
+from widthwise.observables.layer_statistics.ensemble import EnsembleLayer
 from widthwise.observables.layer_statistics.layer import LayerStatistics
 from widthwise.observables.layer_statistics.null import AgainstNull
 from widthwise.observables.layer_statistics.survey import Survey, SurveyedLayer
@@ -49,6 +50,19 @@ def survey_as_dict(survey: Survey) -> dict[str, Any]:
 def change_as_dict(change: Change) -> dict[str, Any]:
     """Return a change as plain data."""
     return _plain(dataclasses.asdict(change))
+
+
+def ensemble_as_dict(layer: EnsembleLayer) -> dict[str, Any]:
+    """Return the tests of one matrix in several networks as plain data."""
+    return {
+        "name": layer.name,
+        "role": layer.role,
+        "members": layer.law.count,
+        "gaussian_law": _plain(layer.law.model.parameters),
+        "gaussian_law_errors": _plain(layer.law.standard_errors),
+        "structured": _plain(dataclasses.asdict(layer.structured)),
+        "tied": _plain(dataclasses.asdict(layer.tied)) if layer.tied else None,
+    }
 
 
 def _layer(layer: SurveyedLayer) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def _effects(study: "WeightGaussianity", measurement: xr.Dataset) -> list[Claim]
     for variant, one in moved.items():
         name, kind = effects[variant]
         ratio = float(one.value / plain.value)
-        errors = [float(e.standard_error / e.value) for e in (one, plain)]
+        first, second = (float(e.standard_error / e.value) for e in (one, plain))
         found.append(
             Claim(
                 name=name,
@@ -158,7 +158,7 @@ def _effects(study: "WeightGaussianity", measurement: xr.Dataset) -> list[Claim]
                 f"layers, {variant} over normal",
                 predicted=1.0,
                 measured=ratio,
-                standard_error=ratio * float(np.hypot(*errors)),
+                standard_error=ratio * float(np.hypot(first, second)),
                 tolerance=0.0,
                 kind=kind,
                 members=study.members,
