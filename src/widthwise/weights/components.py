@@ -78,6 +78,7 @@ def check_square(shape: tuple[int, ...]) -> int:
     return int(rows)
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def tied_components(matrices: Matrices) -> Components:
     """Coordinates of square matrices, rows and columns permuted together.
 
@@ -113,6 +114,7 @@ def tied_components(matrices: Matrices) -> Components:
     return _finite(trivial, standard, symmetric, halves[1])
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def bipartite_components(matrices: Matrices) -> Components:
     """Coordinates of matrices, rows and columns permuted on their own.
 
@@ -209,7 +211,7 @@ def _in_blocks(
     w: np.ndarray, of_block: Callable[[np.ndarray], tuple[np.ndarray, ...]]
 ) -> list[np.ndarray]:
     def quietly(block: np.ndarray) -> tuple[np.ndarray, ...]:
-        with np.errstate(invalid="ignore", over="ignore"):  # found at the end, and named
+        with np.errstate(invalid="ignore", over="ignore"):  # each thread has settings of its own
             return of_block(block)
 
     if w.size >= _MANY:

@@ -1,7 +1,5 @@
 """What is recorded of a network, against its definition by derivatives."""
 
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +9,8 @@ from jax.flatten_util import ravel_pytree
 
 import widthwise as ww
 from widthwise.ensembles.training.recorders import BUILT_IN, singular_values
+from widthwise.ensembles.training.trained import Trained
+from widthwise.numerics.losses import SQUARED
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((4, 3)), RNG.standard_normal(4)
@@ -74,7 +74,9 @@ def test_weights(history, weights):
     for i, w in enumerate(weights):
         np.testing.assert_allclose(history[f"weight_{i}"].sel(step=3), w, rtol=1e-9, atol=1e-12)
     chosen = ww.ensembles.weights(roles=("hidden",))
-    found = chosen(SimpleNamespace(network=NET.init(jax.random.key(0), (3,))), X, Y)
+    network = NET.init(jax.random.key(0), (3,))
+    model = Trained(network, None, jnp.asarray(GAMMA), SQUARED["sum"], True)
+    found = chosen(model, jnp.asarray(X), jnp.asarray(Y))
     assert {name: dims for name, (dims, _) in found.items()} == {"weight_0": ("row_0", "column_0")}
 
 

@@ -1,7 +1,7 @@
 """How the square matrices of small networks are drawn."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -49,8 +49,8 @@ def distances(
     steps: np.ndarray,
 ) -> list[Picture]:
     """Distance from the start, and between neighbouring records, for every variant."""
-    figures = [new_figure(len(layers), columns=3, size=(3.3, 2.8), titles=[*layers], sharey=True)
-               for _ in range(2)]  # fmt: skip
+    settings: dict[str, Any] = {"columns": len(layers), "size": (2.7, 2.8), "sharey": True}
+    figures = [new_figure(len(layers), titles=[*layers], **settings) for _ in range(2)]
     for i, (variant, found) in enumerate(layers.items()):
         first, second = (axes[i] for _, axes in figures)
         alone = np.full(len(steps), float(prediction.floor.sel(variant=variant)))
@@ -65,8 +65,7 @@ def distances(
             log_axis(ax, "y")
             ax.set_xlabel("updates")
         legend(max(axes, key=lambda ax: len(ax.containers)), place="outside")
-        for ax in axes[::3]:
-            ax.set_ylabel("squared distance")
+        axes[0].set_ylabel("squared distance")
     figures[0][1][0].set_ylim(bottom=float(prediction.floor.min()) / 10)
     return [
         Picture(
