@@ -4,9 +4,9 @@
 
 Array multipliers of growing size, and any circuit files that are named, each in a process of its
 own: seconds and memory to compile; then examples per CPU second of the sparse network in JAX
-(layered and skip), in onnxruntime, as dense matrices in JAX where they fit, and of the circuit itself
-by its simulator, which computes 64 examples with each instruction (and gets 16 times as many).
-Every result is compared with it.
+(layered and skip), in onnxruntime, as dense matrices in JAX where they fit, and of the circuit
+itself by its simulator, which computes 64 examples with each instruction (and gets 16 times as
+many). Every result is compared with it.
 """
 
 import argparse
