@@ -54,6 +54,7 @@ def save_network(network: ReluNetwork, path: str | Path, *, dtype: str = "float3
         "outputs": network.names.outputs,
         "gates": network.names.gates,
         "unit": network.unit,
+        "largest": repr(network.largest),  # JSON has no infinity
     }
     text = json.dumps(settings)
     if suffix == ".npz":
@@ -76,7 +77,7 @@ def load_network(path: str | Path) -> ReluNetwork:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npz":
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 arrays = {name: found[name] for name in found.files}
             text = str(arrays.pop(_SETTINGS))
         elif suffix == ".safetensors":
@@ -106,6 +107,7 @@ def _network(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> R
         mode=settings["mode"],
         inputs=len(names.inputs),
         unit=float(settings["unit"]),
+        largest=float(settings["largest"]),
         names=names,
         **parts,
     )
