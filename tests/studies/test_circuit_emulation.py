@@ -121,6 +121,7 @@ def test_the_bridge_predicts_drawing_without_replacement():
     assert prediction["mean"].values.tolist() == [4, 4]
     assert float(prediction.variance[0]) == pytest.approx(16 / 4 * 0.75 * 48 / 63)
     assert float(prediction.independent) == 3
+    assert prediction.property.values[1] == 0.75
     assert bridge._hypergeometric(np.arange(17)).sum() == pytest.approx(1)
 
 

@@ -54,7 +54,9 @@ class CircuitEmulation(Study):
     whose biases the format cannot hold. The mean square under noise, a first-order result, is
     claimed up to the fraction 2 eps, where eps is the noise on the widest pre-activation over its
     gap of one. Moments of reversible circuits are claimed up to half the distance between drawing
-    with and without replacement; a majority's error up to half its distance from Hoeffding's bound.
+    with and without replacement; a majority's error up to half its distance from Hoeffding's bound;
+    random networks are claimed to lie beyond the middle between random permutations and networks
+    whose outputs are alike for all inputs.
     """
 
     question = "Which ReLU network computes exactly what a circuit does, and how large is it?"
