@@ -125,6 +125,8 @@ def test_the_bridge_predicts_drawing_without_replacement():
     assert bridge._hypergeometric(np.arange(17)).sum() == pytest.approx(1)
 
 
-def test_unknown_circuits_are_refused():
+def test_impossible_parameters_are_refused():
+    with pytest.raises(ValueError, match="give sizes up to 64"):
+        CircuitEmulation(smallest=16, doublings=3)
     with pytest.raises(ValueError, match="circuits"):
         CircuitEmulation.from_parameters({"circuits": ["addre"]})
