@@ -26,7 +26,6 @@ from widthwise.circuits.typed import (
     array_multiplier,
     bellman_ford,
     compact_ripple_adder,
-    compare,
     edges,
     floyd_warshall,
     freivalds,
@@ -244,10 +243,12 @@ def test_sha256_constants_are_the_published_ones():
 
 
 @pytest.mark.slow
-def test_few_rounds_of_sha256_agree_between_gates_and_words():
+def test_few_rounds_of_sha256_agree_between_gates_words_and_files(tmp_path):
     words, gates = (sha256_circuit(style, rounds=2) for style in ("words", "gates"))
     bits = np.random.default_rng(3).integers(0, 2, (4, 768))
-    assert np.array_equal(words.simulate(bits), gates.simulate(bits))
+    write_circuit(to_netlist(gates), tmp_path / "rounds.bristol")
+    netlist = read_circuit(tmp_path / "rounds.bristol")
+    assert np.array_equal(simulate(netlist, bits.astype(bool)), words.simulate(bits))
     with pytest.raises(ValueError, match="1 to 64 rounds"):
         sha256_circuit(rounds=65)
 
@@ -256,21 +257,6 @@ def test_few_rounds_of_sha256_agree_between_gates_and_words():
 def test_sha256_networks_give_the_digests_of_hashlib():
     circuit = sha256_circuit()
     compiled = network(circuit)
-    for message in (b"abc", b"", b"Widthwise", bytes(200)):
+    for message in (b"abc", bytes(100)):
         digest = hashlib.sha256(message).digest()
         assert sha256_digest(compiled.evaluate, message) == digest
-    assert compare(circuit, compiled.evaluate, samples=64).mismatches == 0
-
-
-@pytest.mark.slow
-def test_sha256_goes_through_a_circuit_file(tmp_path):
-    """Written in Bristol fashion and read again: the published vectors of FIPS 180-4."""
-    write_circuit(to_netlist(sha256_circuit("gates")), tmp_path / "sha256.bristol")
-    netlist = read_circuit(tmp_path / "sha256.bristol")
-
-    def run(inputs):
-        return simulate(netlist, inputs.astype(bool))
-
-    assert sha256_digest(run, b"abc").hex()[:16] == "ba7816bf8f01cfea"
-    two_blocks = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"
-    assert sha256_digest(run, two_blocks).hex()[:16] == "248d6a61d20638b8"
