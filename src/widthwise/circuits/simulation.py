@@ -2,13 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Bool, Int, Shaped, UInt64
 
 from widthwise.circuits.netlist import Kind, Netlist
 
+Group = tuple[Int[np.ndarray, " gates"], Int[np.ndarray, "gates arity"]]
+
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_GROUPS: WeakKeyDictionary[Netlist, list[Group]] = WeakKeyDictionary()
 
 
 def simulate(
@@ -91,10 +95,14 @@ def simulate_words(
     return _read(values, netlist.output_literals)
 
 
-def groups(
-    netlist: Netlist,
-) -> Iterator[tuple[Int[np.ndarray, " gates"], Int[np.ndarray, "gates arity"]]]:
-    """Yield gates of one level, kind, arity and table with their literals, in order of levels."""
+def groups(netlist: Netlist) -> list[Group]:
+    """Gates of one level, kind, arity and table with their literals, in order of levels."""
+    if netlist not in _GROUPS:
+        _GROUPS[netlist] = list(_group(netlist))
+    return _GROUPS[netlist]
+
+
+def _group(netlist: Netlist) -> Iterator[Group]:
     if not len(netlist.gates):
         return
     depth = np.array(gate_levels(netlist))

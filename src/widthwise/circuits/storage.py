@@ -76,7 +76,7 @@ def load_network(path: str | Path) -> ReluNetwork:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npz":
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 arrays = {name: found[name] for name in found.files}
             text = str(arrays.pop(_SETTINGS))
         elif suffix == ".safetensors":

@@ -11,7 +11,7 @@ from widthwise.circuits.exactness import prove_exact
 from widthwise.circuits.execution import run
 from widthwise.circuits.typed import TypedCircuit, emulate
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
-from widthwise.plotting import Picture, log_axis, measured, new_figure
+from widthwise.plotting import Picture, measured, new_figure
 from widthwise.studies.circuit_emulation.catalogue import CIRCUITS
 
 if TYPE_CHECKING:
@@ -123,22 +123,19 @@ def pictures(
 ) -> list[Picture]:
     """Significant bits that each circuit needs, beside what number formats have."""
     del measurement
-    figure, (ax,) = new_figure(1, size=(6.4, 4.0))
+    count = len(study.circuits)
+    figure, (ax,) = new_figure(1, size=(6.4, 1.2 + 0.3 * count))
     for i, name in enumerate(study.circuits):
-        one = prediction.sel(circuit=name)
-        measured(ax, [float(one.neurons)], [float(one.bits)], color=i)
-        at = (float(one.neurons), float(one.bits))
-        ax.annotate(name, at, xytext=(0, 6), textcoords="offset points", ha="center")
+        measured(ax, [float(prediction.bits.sel(circuit=name))], [count - i], color=0)
     for format_, held in (("bfloat16", 8), ("float16", 11), ("float32", 24), ("float64", 53)):
-        ax.axhline(held, color="0.6", linewidth=0.8)
-        ax.annotate(
-            format_, (1.0, held), xycoords=("axes fraction", "data"), ha="right", va="bottom"
-        )
-    log_axis(ax, "x")
-    ax.set_ylim(0, 58)
-    ax.margins(x=0.12)
-    ax.set_xlabel("neurons")
-    ax.set_ylabel("significant bits needed")
+        ax.axvline(held, color="0.5", linewidth=0.9)
+        ax.annotate(f"{format_} ", (held, 0.35), ha="right", va="bottom", rotation=90)
+    sizes = [f"{int(n)}" for n in prediction.neurons.values]
+    names = [f"{name}, {n} neurons" for name, n in zip(study.circuits, sizes, strict=True)]
+    ax.set_yticks(range(count, 0, -1), names)
+    ax.set_ylim(0.3, count + 0.7)
+    ax.set_xlim(0, 56)
+    ax.set_xlabel("significant bits needed")
     return [
         Picture(
             "formats",
