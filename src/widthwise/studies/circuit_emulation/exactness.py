@@ -129,7 +129,8 @@ def pictures(
         measured(ax, [float(prediction.bits.sel(circuit=name))], [count - i], color=0)
     for format_, held in (("bfloat16", 8), ("float16", 11), ("float32", 24), ("float64", 53)):
         ax.axvline(held, color="0.5", linewidth=0.9)
-        ax.annotate(f"{format_} ", (held, 0.35), ha="right", va="bottom", rotation=90)
+        place = ("data", "axes fraction")
+        ax.annotate(f" {format_}", (held, 1.0), xycoords=place, ha="center", rotation=60)
     sizes = [f"{int(n)}" for n in prediction.neurons.values]
     names = [f"{name}, {n} neurons" for name, n in zip(study.circuits, sizes, strict=True)]
     ax.set_yticks(range(count, 0, -1), names)
