@@ -7,12 +7,13 @@ import numpy as np
 import xarray as xr
 
 from widthwise.circuits.assembly import assemble
+from widthwise.circuits.drawing import draw_network
 from widthwise.circuits.exactness import prove_exact
 from widthwise.circuits.execution import run
-from widthwise.circuits.typed import TypedCircuit, emulate
+from widthwise.circuits.typed import TypedCircuit, emulate, ripple_adder, trace
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
 from widthwise.plotting import Picture, measured, new_figure
-from widthwise.studies.circuit_emulation.catalogue import CIRCUITS
+from widthwise.studies.circuit_emulation.catalogue import CIRCUITS, bits
 
 if TYPE_CHECKING:
     from widthwise.studies.circuit_emulation.study import CircuitEmulation
@@ -121,7 +122,7 @@ def claims(
 def pictures(
     study: "CircuitEmulation", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Picture]:
-    """Significant bits that each circuit needs, beside what number formats have."""
+    """Significant bits that each circuit needs, beside what formats have; a network, drawn."""
     del measurement
     count = len(study.circuits)
     figure, (ax,) = new_figure(1, size=(6.4, 1.2 + 0.3 * count))
@@ -145,5 +146,6 @@ def pictures(
             "arithmetic; lines: what number formats have. Networks were run in float32 beside "
             "their circuits.",
             figure,
-        )
+        ),
+        draw_network(assemble(emulate(trace(ripple_adder, *bits(2, 2))))),
     ]
