@@ -121,9 +121,12 @@ def test_the_bridge_predicts_drawing_without_replacement():
     assert prediction["mean"].values.tolist() == [4, 4]
     assert float(prediction.variance[0]) == pytest.approx(16 / 4 * 0.75 * 48 / 63)
     assert float(prediction.independent) == 3
+    assert prediction.property.values[1] == 0.75
     assert bridge._hypergeometric(np.arange(17)).sum() == pytest.approx(1)
 
 
-def test_unknown_circuits_are_refused():
+def test_impossible_parameters_are_refused():
+    with pytest.raises(ValueError, match="give sizes up to 64"):
+        CircuitEmulation(smallest=16, doublings=3)
     with pytest.raises(ValueError, match="circuits"):
         CircuitEmulation.from_parameters({"circuits": ["addre"]})

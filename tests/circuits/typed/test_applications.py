@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import shortest_path
 
-from widthwise.circuits import ReversibleCircuit, apply, compile_circuit
+from widthwise.circuits import (
+    ReversibleCircuit,
+    apply,
+    compile_circuit,
+    read_circuit,
+    write_circuit,
+)
 from widthwise.circuits.simulation import simulate
 from widthwise.circuits.typed import (
     Bool,
@@ -20,7 +26,6 @@ from widthwise.circuits.typed import (
     array_multiplier,
     bellman_ford,
     compact_ripple_adder,
-    compare,
     edges,
     floyd_warshall,
     freivalds,
@@ -238,10 +243,12 @@ def test_sha256_constants_are_the_published_ones():
 
 
 @pytest.mark.slow
-def test_few_rounds_of_sha256_agree_between_gates_and_words():
+def test_few_rounds_of_sha256_agree_between_gates_words_and_files(tmp_path):
     words, gates = (sha256_circuit(style, rounds=2) for style in ("words", "gates"))
     bits = np.random.default_rng(3).integers(0, 2, (4, 768))
-    assert np.array_equal(words.simulate(bits), gates.simulate(bits))
+    write_circuit(to_netlist(gates), tmp_path / "rounds.bristol")
+    netlist = read_circuit(tmp_path / "rounds.bristol")
+    assert np.array_equal(simulate(netlist, bits.astype(bool)), words.simulate(bits))
     with pytest.raises(ValueError, match="1 to 64 rounds"):
         sha256_circuit(rounds=65)
 
@@ -250,10 +257,6 @@ def test_few_rounds_of_sha256_agree_between_gates_and_words():
 def test_sha256_networks_give_the_digests_of_hashlib():
     circuit = sha256_circuit()
     compiled = network(circuit)
-    for message in (b"abc", b"", b"Widthwise", bytes(200)):
+    for message in (b"abc", bytes(100)):
         digest = hashlib.sha256(message).digest()
         assert sha256_digest(compiled.evaluate, message) == digest
-    netlist = to_netlist(sha256_circuit("gates"))
-    bits = np.random.default_rng(4).integers(0, 2, (8, 768))
-    assert np.array_equal(simulate(netlist, bits.astype(bool)), circuit.simulate(bits))
-    assert compare(circuit, compiled.evaluate, samples=64).mismatches == 0

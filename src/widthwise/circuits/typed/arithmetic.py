@@ -17,7 +17,7 @@ from widthwise.circuits.typed.booleans import (
 )
 from widthwise.circuits.typed.grids import Grid, maximum, minimum, relay, times_bit
 from widthwise.circuits.typed.trace import Neurons, gate, refuse
-from widthwise.circuits.typed.words import from_bits, split_bits
+from widthwise.circuits.typed.words import split_bits
 
 
 def add_bits(*numbers: Sequence[BoolWire], bits: int | None = None) -> tuple[BoolWire, ...]:
@@ -154,7 +154,8 @@ def multiply_bits(x: Sequence[BoolWire], y: Sequence[BoolWire]) -> tuple[BoolWir
     tuple of BoolWire
         ``len(x) + len(y)`` bits.
     """
-    number = from_bits(y).number()
+    form = Affine.sum(2**i * bit.form for i, bit in enumerate(y))
+    number = Grid(0, 2 ** len(y) - 1).wire(y[0].recorder, form)
     parts = [times_bit(bit, number).form * 2**i for i, bit in enumerate(x)]
     return split_bits(x[0].recorder, Affine.sum(parts), len(x) + len(y))
 

@@ -348,7 +348,7 @@ def table(function: Callable[..., Any], type_: Any, *wires: Any) -> Any:
     >>> octant = Grid(0, 1, unit=1 / 8)
     >>> sine = trace(lambda x: table(np.sin, Grid(0, 1, unit=1 / 256), x), octant)
     >>> sine.simulate(np.array([[0.5]])).item(), sine.neurons
-    (0.48046875, 8)
+    (0.48046875, 7)
     """
     numbers = [_number("table", wire) for wire in wires]
     ends = [wire.codes for wire in numbers]

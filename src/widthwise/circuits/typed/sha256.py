@@ -51,7 +51,7 @@ def sha256_circuit(style: Literal["gates", "words"] = "words", *, rounds: int = 
     Parameters
     ----------
     style
-        ``"gates"``: AND, XOR and NOT only, with ripple-carry adders, as in files of Boolean
+        ``"gates"``: AND, OR, XOR and NOT only, with ripple-carry adders, as in files of Boolean
         circuits. ``"words"``: parities, choices and majorities of three bits in a layer, and
         sums of up to seven words in four.
     rounds
@@ -115,7 +115,7 @@ class _Words:
 
 
 class _Gates:
-    """AND, XOR and NOT."""
+    """AND, OR, XOR and NOT."""
 
     def parity(self, *words: Bits) -> Bits:
         return _bitwise(xor, *words)

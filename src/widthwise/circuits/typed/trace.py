@@ -354,7 +354,7 @@ def trace(function: Callable[..., Any], *types: Any, **named: Any) -> TypedCircu
     >>> circuit.simulate(np.array([[200, 100], [1, 2]])).tolist()
     [[44.0], [3.0]]
     >>> circuit.neurons, circuit.depth
-    (2, 1)
+    (3, 1)
     """
     recorder = Recorder(getattr(function, "__name__", type(function).__name__))
     arguments = [_inputs(recorder, f"x{i}", type_) for i, type_ in enumerate(types)]

@@ -7,12 +7,13 @@ import numpy as np
 import xarray as xr
 
 from widthwise.circuits.assembly import assemble
+from widthwise.circuits.drawing import draw_network
 from widthwise.circuits.exactness import prove_exact
 from widthwise.circuits.execution import run
-from widthwise.circuits.typed import TypedCircuit, emulate
+from widthwise.circuits.typed import TypedCircuit, emulate, ripple_adder, trace
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
-from widthwise.plotting import Picture, legend, log_axis, measured, new_figure
-from widthwise.studies.circuit_emulation.catalogue import CIRCUITS
+from widthwise.plotting import Picture, measured, new_figure
+from widthwise.studies.circuit_emulation.catalogue import CIRCUITS, bits
 
 if TYPE_CHECKING:
     from widthwise.studies.circuit_emulation.study import CircuitEmulation
@@ -121,22 +122,22 @@ def claims(
 def pictures(
     study: "CircuitEmulation", prediction: xr.Dataset, measurement: xr.Dataset
 ) -> list[Picture]:
-    """Significant bits that each circuit needs, beside what number formats have."""
+    """Significant bits that each circuit needs, beside what formats have; a network, drawn."""
     del measurement
-    figure, (ax,) = new_figure(1, size=(6.4, 4.0))
+    count = len(study.circuits)
+    figure, (ax,) = new_figure(1, size=(6.4, 1.2 + 0.3 * count))
     for i, name in enumerate(study.circuits):
-        one = prediction.sel(circuit=name)
-        measured(ax, [float(one.neurons)], [float(one.bits)], label=name, color=i)
+        measured(ax, [float(prediction.bits.sel(circuit=name))], [count - i], color=0)
     for format_, held in (("bfloat16", 8), ("float16", 11), ("float32", 24), ("float64", 53)):
-        ax.axhline(held, color="0.6", linewidth=0.8)
-        ax.annotate(
-            format_, (1.0, held), xycoords=("axes fraction", "data"), ha="right", va="bottom"
-        )
-    log_axis(ax, "x")
-    ax.set_ylim(0, 56)
-    ax.set_xlabel("neurons")
-    ax.set_ylabel("significant bits needed")
-    legend(ax, place="outside")
+        ax.axvline(held, color="0.5", linewidth=0.9)
+        place = ("data", "axes fraction")
+        ax.annotate(f" {format_}", (held, 1.0), xycoords=place, ha="center", rotation=60)
+    sizes = [f"{int(n)}" for n in prediction.neurons.values]
+    names = [f"{name}, {n} neurons" for name, n in zip(study.circuits, sizes, strict=True)]
+    ax.set_yticks(range(count, 0, -1), names)
+    ax.set_ylim(0.3, count + 0.7)
+    ax.set_xlim(0, 56)
+    ax.set_xlabel("significant bits needed")
     return [
         Picture(
             "formats",
@@ -145,5 +146,6 @@ def pictures(
             "arithmetic; lines: what number formats have. Networks were run in float32 beside "
             "their circuits.",
             figure,
-        )
+        ),
+        draw_network(assemble(emulate(trace(ripple_adder, *bits(2, 2))))),
     ]

@@ -31,6 +31,10 @@ Circuit = Literal[
 ]
 
 
+LARGEST = 64
+"""Largest size of a family: shortest paths between 64 nodes take half a million neurons."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CircuitEmulation(Study):
     """Which ReLU network computes exactly what a circuit does, and how large is it?
@@ -54,7 +58,9 @@ class CircuitEmulation(Study):
     whose biases the format cannot hold. The mean square under noise, a first-order result, is
     claimed up to the fraction 2 eps, where eps is the noise on the widest pre-activation over its
     gap of one. Moments of reversible circuits are claimed up to half the distance between drawing
-    with and without replacement; a majority's error up to half its distance from Hoeffding's bound.
+    with and without replacement; a majority's error up to half its distance from Hoeffding's bound;
+    random networks are claimed to lie beyond the middle between random permutations and networks
+    whose outputs are alike for all inputs.
     """
 
     question = "Which ReLU network computes exactly what a circuit does, and how large is it?"
@@ -84,7 +90,7 @@ class CircuitEmulation(Study):
     samples: Annotated[
         int, Ge(16), Doc("Corners, and random inputs, of a block where not all inputs are run.")
     ] = 1024
-    smallest: Annotated[int, Ge(3), Le(64), Doc("Smallest size of the families of circuits.")] = 4
+    smallest: Annotated[int, Ge(3), Le(16), Doc("Smallest size of the families of circuits.")] = 4
     doublings: Annotated[int, Ge(2), Le(6), Doc("How often that size is doubled.")] = 3
     orders: Annotated[int, Ge(2), Doc("Orders of summation that are tried per word length.")] = 16
     noise_bits: Annotated[int, Ge(2), Le(6), Doc("Bits of the adders that are perturbed.")] = 3
@@ -97,6 +103,15 @@ class CircuitEmulation(Study):
     circuits_drawn: Annotated[
         int, Ge(8), Doc("Random reversible circuits, and random networks beside them.")
     ] = 4000
+
+    def check(self) -> None:
+        """Refuse families so large that their networks would fill the memory."""
+        largest = self.smallest * 2**self.doublings
+        if largest > LARGEST:
+            raise ValueError(
+                f"smallest = {self.smallest} doubled {self.doublings} times is {largest}: give "
+                f"sizes up to {LARGEST}"
+            )
 
     @classmethod
     def quick(cls) -> "CircuitEmulation":
