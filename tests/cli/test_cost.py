@@ -15,8 +15,10 @@ print(sorted({{"jax", "xarray", "matplotlib", "scipy"}} & set(sys.modules)), fil
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["--version"], ["list", "--help"], ["run", "--help"], ["weights", "--help"]],
-    [["--help"], ["--version"], ["list", "--help"], ["run", "--help"], ["compile", "--help"]],
+    [
+        *(["--help"], ["--version"], ["list", "--help"], ["run", "--help"]),
+        *(["weights", "--help"], ["compile", "--help"], ["status", "--help"]),
+    ],
 )
 def test_help_is_cheap(program, words: list[str]) -> None:
     status, out, err = program("-c", SCRIPT.format(words=words))
