@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from widthwise.observables.layer_statistics import Change, EnsembleLayer, Survey
+    from widthwise.observables.weight_statistics import Change, EnsembleLayer, Survey
 
 
 _LEVEL = 0.001  # of the tests over independent networks: there are as many as matrices
+_WIDE = 110  # columns of a terminal from which on all numbers have room
 _SHOWN = 0.05  # share of a change that is worth a word
 
 
@@ -59,7 +60,7 @@ def weights(
     from time import perf_counter
 
     from widthwise.cli.output import line, print_json
-    from widthwise.observables.layer_statistics import changes, ensemble_tests, plain, survey
+    from widthwise.observables.weight_statistics import changes, ensemble_tests, plain, survey
 
     roles = dict(_role(words) for words in role)
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
@@ -107,9 +108,13 @@ def _role(words: str) -> tuple[str, str]:
 
 
 def _print_survey(survey: "Survey") -> None:
+    from rich.console import Console
+
     from widthwise.cli.output import line, table
-    from widthwise.observables.layer_statistics import AgainstNull, verdict
+    from widthwise.observables.weight_statistics import AgainstNull, verdict
     from widthwise.report.weights import headline
+
+    wide = Console().width >= _WIDE
 
     def beside(number: AgainstNull) -> str:
         return f"{number.value:.3g} ({number.median:.3g})"
@@ -119,17 +124,17 @@ def _print_survey(survey: "Survey") -> None:
             _name(layer.matrix.name, layer.matrix.role),
             f"{layer.matrix.shape[0]}×{layer.matrix.shape[1]}",
             f"{layer.statistics.kurtosis.value:+.3g}",
-            beside(layer.statistics.stable_rank),
-            beside(layer.statistics.power_exponent),
+            *([beside(layer.statistics.stable_rank)] if wide else []),
+            *([beside(layer.statistics.power_exponent)] if wide else []),
             verdict(layer.statistics),
         )
         for layer in survey.layers
     ]
-    columns = ("matrix", ">shape", ">kurtosis", ">stable rank", ">exponent", "verdict")
+    more = (">stable rank", ">exponent") if wide else ()
+    columns = ("matrix", ">shape", ">kurtosis", *more, "verdict")
     checkpoint = survey.checkpoint
-    title = (
-        f"{checkpoint.path} ({checkpoint.format}, {survey.parameters:,} numbers); in brackets the "
-        "median of noise"
+    title = f"{checkpoint.path} ({checkpoint.format}, {survey.parameters:,} numbers)" + (
+        "; in brackets the median of noise" if wide else ""
     )
     table(columns, rows, title=title)
     line(headline(survey))

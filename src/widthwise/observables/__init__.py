@@ -23,3 +23,10 @@ from widthwise.observables.weight_spectra import edge_scale as edge_scale
 from widthwise.observables.weight_spectra import measured_escape_step as measured_escape_step
 from widthwise.observables.weight_spectra import outlier_threshold as outlier_threshold
 from widthwise.observables.weight_spectra import weight_spectra as weight_spectra
+from widthwise.observables.weight_statistics import LayerStatistics as LayerStatistics
+from widthwise.observables.weight_statistics import Survey as Survey
+from widthwise.observables.weight_statistics import changes as changes
+from widthwise.observables.weight_statistics import layer_statistics as layer_statistics
+from widthwise.observables.weight_statistics import sentences as sentences
+from widthwise.observables.weight_statistics import survey as survey
+from widthwise.observables.weight_statistics import verdict as verdict

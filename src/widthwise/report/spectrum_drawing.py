@@ -3,7 +3,7 @@
 import numpy as np
 
 from widthwise.numerics.marchenko_pastur import MarchenkoPastur
-from widthwise.observables.layer_statistics import LayerStatistics
+from widthwise.observables.weight_statistics import LayerStatistics
 from widthwise.report.wording import number
 
 _WIDTH, _HEIGHT, _FLOOR = 360, 120, 100

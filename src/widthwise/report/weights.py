@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from widthwise.experiments.store import write_text
-from widthwise.observables.layer_statistics import (
+from widthwise.observables.weight_statistics import (
     AgainstNull,
     Change,
     Survey,
@@ -16,7 +16,7 @@ from widthwise.observables.layer_statistics import (
     sentences,
     verdict,
 )
-from widthwise.observables.layer_statistics.plain import STATISTICS, numbers_of
+from widthwise.observables.weight_statistics.plain import STATISTICS, numbers_of
 from widthwise.report.document import document
 from widthwise.report.figures import cards
 from widthwise.report.spectrum_drawing import spectrum_drawing

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
-from widthwise.observables.layer_statistics import Change, Survey
+from widthwise.observables.weight_statistics import Change, Survey
 from widthwise.plotting import (
     Picture,
     band,

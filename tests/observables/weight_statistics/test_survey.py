@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from widthwise.networks.checkpoints import load_weights
-from widthwise.observables.layer_statistics import (
+from widthwise.observables.weight_statistics import (
     Survey,
     changes,
     ensemble_tests,
     survey,
     verdict,
 )
-from widthwise.observables.layer_statistics.plain import (
+from widthwise.observables.weight_statistics.plain import (
     change_as_dict,
     ensemble_as_dict,
     survey_as_dict,

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from widthwise.observables.layer_statistics.survey import Survey
 from widthwise.observables.weight_spectra import weight_spectra
+from widthwise.observables.weight_statistics.survey import Survey
 from widthwise.weights import BipartiteGaussian, Fit, squared_wasserstein
 
 

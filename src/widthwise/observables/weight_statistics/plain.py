@@ -4,12 +4,12 @@ import dataclasses
 import math
 from typing import Any
 
-from widthwise.observables.layer_statistics.change import Change
-from widthwise.observables.layer_statistics.ensemble import EnsembleLayer
-from widthwise.observables.layer_statistics.layer import LayerStatistics
-from widthwise.observables.layer_statistics.null import AgainstNull
-from widthwise.observables.layer_statistics.survey import Survey, SurveyedLayer
-from widthwise.observables.layer_statistics.verdict import sentences, verdict
+from widthwise.observables.weight_statistics.change import Change
+from widthwise.observables.weight_statistics.ensemble import EnsembleLayer
+from widthwise.observables.weight_statistics.layer import LayerStatistics
+from widthwise.observables.weight_statistics.null import AgainstNull
+from widthwise.observables.weight_statistics.survey import Survey, SurveyedLayer
+from widthwise.observables.weight_statistics.verdict import sentences, verdict
 
 STATISTICS = {
     "kurtosis": "excess kurtosis",

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from widthwise.numerics.statistics import Numbers
-from widthwise.observables.layer_statistics.entries import (
+from widthwise.observables.weight_statistics.entries import (
     Entries,
     describe_entries,
     entry_null,
 )
-from widthwise.observables.layer_statistics.null import AgainstNull, against, against_ratio
-from widthwise.observables.layer_statistics.spectrum import (
+from widthwise.observables.weight_statistics.null import AgainstNull, against, against_ratio
+from widthwise.observables.weight_statistics.spectrum import (
     Spectrum,
     describe_spectrum,
     spectrum_null,

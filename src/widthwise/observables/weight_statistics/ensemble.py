@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from widthwise.observables.layer_statistics.survey import Survey
+from widthwise.observables.weight_statistics.survey import Survey
 from widthwise.weights import BipartiteGaussian, Fit, LikelihoodRatio, fit, likelihood_ratio
 
 FEWEST = 3

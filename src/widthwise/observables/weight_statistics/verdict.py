@@ -1,7 +1,7 @@
 """What the statistics of a layer say, in words."""
 
-from widthwise.observables.layer_statistics.layer import LayerStatistics
-from widthwise.observables.layer_statistics.null import AgainstNull
+from widthwise.observables.weight_statistics.layer import LayerStatistics
+from widthwise.observables.weight_statistics.null import AgainstNull
 
 _LEVEL = 0.001  # of the test on each square matrix: a network has dozens
 _MOST = 0.8  # of the kurtosis

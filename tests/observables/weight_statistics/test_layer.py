@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from widthwise.observables.layer_statistics import layer_statistics, sentences, verdict
-from widthwise.observables.layer_statistics.entries import entry_null
-from widthwise.observables.layer_statistics.plain import STATISTICS, numbers_of
-from widthwise.observables.layer_statistics.spectrum import spectrum_null
+from widthwise.observables.weight_statistics import layer_statistics, sentences, verdict
+from widthwise.observables.weight_statistics.entries import entry_null
+from widthwise.observables.weight_statistics.plain import STATISTICS, numbers_of
+from widthwise.observables.weight_statistics.spectrum import spectrum_null
 
 SHAPE = (40, 60)
 RNG = np.random.default_rng(1)

@@ -15,7 +15,7 @@ from widthwise.networks.checkpoints import (
 )
 from widthwise.networks.checkpoints.stored import Layout
 from widthwise.numerics.threads import one_thread_per_core
-from widthwise.observables.layer_statistics.layer import LayerStatistics, layer_statistics
+from widthwise.observables.weight_statistics.layer import LayerStatistics, layer_statistics
 from widthwise.weights import LikelihoodRatio, likelihood_ratio
 
 _FEWEST = 3  # matrices for the covariance of the trivial part
