@@ -121,7 +121,7 @@ def test_onnxruntime_agrees(mode, circuit: Netlist, inputs: np.ndarray, random_n
     cases = [(circuit, inputs)]
     cases += [(random_netlist(seed), rng.integers(0, 2, (40, 5))) for seed in range(3)]
     for found, batch in cases:
-        for dtype in ("float32", "float64"):
+        for dtype in ("float32", "float64") if found is circuit else ("float32",):
             model = to_onnx(compile_circuit(found, mode=mode), dtype=dtype)
             session = runtime.InferenceSession(model.SerializeToString())
             (outputs,) = session.run(None, {"inputs": batch.astype(dtype)})

@@ -65,7 +65,7 @@ def test_an_adder_adds(ripple_adder) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_random_circuits(mode: Mode, random_netlist, corners) -> None:
     inputs = corners(5)
-    for seed in range(10):
+    for seed in range(6):
         circuit = random_netlist(seed)
         for smaller, prune in ((False, True), (False, False), (True, True)):
             network = compile_circuit(circuit, mode=mode, prune=prune, share=smaller)

@@ -35,7 +35,8 @@ def simplify(netlist: Netlist) -> Netlist:
 def merge(netlist: Netlist) -> Netlist:
     """Merge trees of conjunctions, or disjunctions, into single gates: one neuron, one layer each.
 
-    A gate is merged into the only gate that reads it.
+    A gate is merged into the only gate that reads it. There are no more gates and layers then, but
+    a layered network may need more relays, for what is merged is read later.
 
     Parameters
     ----------

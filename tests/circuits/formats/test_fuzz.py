@@ -77,12 +77,13 @@ def try_to_read(data: bytes, kind: str) -> bool:
 def test_damaged_files(kind: str, random_netlist) -> None:
     rng = np.random.default_rng(FORMATS.index(kind))
     sources = examples(random_netlist(5))[kind]
-    read = [try_to_read(damaged(sources[case % len(sources)], rng), kind) for case in range(150)]
-    assert 0 < sum(read) < len(read)  # both happen: the damage is neither nothing nor everything
+    read = [try_to_read(damaged(sources[case % len(sources)], rng), kind) for case in range(100)]
+    assert not all(read)
+    assert all(try_to_read(source, kind) for source in sources)  # undamaged
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(WORDS)).map(b" ".join)))
 def test_any_bytes(kind: str, data: bytes) -> None:
     try_to_read(data, kind)

@@ -48,7 +48,7 @@ def test_random_graphs_beside_truth_tables(tmp_path: Path, corners) -> None:
     pytest.importorskip("aigverse")
     from aigverse import algorithms, generators, io
 
-    for seed in range(10):
+    for seed in range(5):
         graph = generators.random_aig(num_pis=6, num_gates=40, seed=seed)
         io.write_aiger(graph, str(tmp_path / "graph.aig"))
         circuit = read_circuit(tmp_path / "graph.aig")
@@ -62,7 +62,7 @@ def test_what_is_written_is_read_elsewhere(tmp_path: Path, random_netlist, corne
     pytest.importorskip("aigverse")
     from aigverse import algorithms, io
 
-    for seed in range(10):
+    for seed in range(5):
         circuit = random_netlist(seed)
         readers = {"aig": io.read_aiger_into_aig, "aag": io.read_ascii_aiger_into_aig}
         for suffix, read in readers.items():
