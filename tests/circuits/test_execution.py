@@ -89,13 +89,28 @@ def test_number_formats(c17, corners) -> None:
     expected = simulate(c17, corners(5))
     for dtype in ("bfloat16", "int32"):
         assert np.array_equal(run(network, corners(5), dtype=dtype), expected)
+
+
+def conjunction(reads: int) -> ReluNetwork:
     draft = Draft()
-    for name in (names := [f"x{place}" for place in range(300)]):
+    names = [f"x{place}" for place in range(reads)]
+    for name in names:
         draft.input(name)
     draft.gate(Kind.AND, "y", names)
     draft.output("y")
+    return compile_circuit(draft.finish())
+
+
+def test_formats_that_round_are_refused() -> None:
+    network = conjunction(257)
+    assert network.largest == 257 + 256
+    with pytest.raises(ValueError, match=r"reach 513 units, which needs 2\^10, and bfloat16"):
+        run(network, np.ones((1, 257)), dtype="bfloat16")
     with pytest.raises(ValueError, match="which bfloat16 cannot hold exactly"):
-        to_equinox(compile_circuit(draft.finish()), dtype="bfloat16")  # its bias is -299
+        to_equinox(conjunction(300), dtype="bfloat16", exact=False)  # its bias is -299
+    with pytest.raises(ValueError, match=r"int8 holds whole numbers up to 2\^7"):
+        to_equinox(network, dtype="int8")
+    assert run(network, np.ones((1, 257)), dtype="float16").tolist() == [[1]]
 
 
 @pytest.mark.parametrize("mode", ["layered", "skip"])

@@ -14,7 +14,8 @@ print(sorted({{"jax", "xarray", "matplotlib", "scipy"}} & set(sys.modules)), fil
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["list", "--help"], ["run", "--help"]]
+    "words",
+    [["--help"], ["--version"], ["list", "--help"], ["run", "--help"], ["compile", "--help"]],
 )
 def test_help_is_cheap(program, words: list[str]) -> None:
     status, out, err = program("-c", SCRIPT.format(words=words))

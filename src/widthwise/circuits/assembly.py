@@ -1,9 +1,12 @@
 """Put the neurons of a program into the layers of a network."""
 
+import math
+
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Int
 
+from widthwise.circuits.levels import intervals
 from widthwise.circuits.network import ReluNetwork
 from widthwise.circuits.program import ReluProgram
 from widthwise.circuits.timetable import Mode, Timetable, timetable
@@ -105,6 +108,7 @@ class _Assembly:
             upper=program.upper[: program.inputs],
             unit=program.unit,
             names=program.names,
+            largest=_largest(program, times),
         )
 
     def _column(self, nodes: np.ndarray, when: np.ndarray) -> np.ndarray:
@@ -120,3 +124,17 @@ class _Assembly:
         number = np.where(fresh, self.own[nodes], self.number[place] if len(self.number) else 0)
         within = number - self.starts[np.maximum(when - 2, 0)]
         return np.where(fresh & (nodes < inputs), nodes, within)
+
+
+def _largest(program: ReluProgram, times: Timetable) -> float:
+    """Bound every number and partial sum in units, for weights that are whole numbers."""
+    carried = np.flatnonzero(times.relays)
+    rows = (times.reads, times.bias), (times.parts[carried], times.parts_bias[carried])
+    for weights, bias in rows:
+        if np.any(weights.data % 1) or np.any(bias % program.unit):
+            return math.inf
+    declared = np.all(np.isfinite(program.lower)) and np.all(np.isfinite(program.upper))
+    lower, upper = (program.lower, program.upper) if declared else intervals(program)
+    size = np.maximum(np.abs(lower), np.abs(upper)) + times.shift
+    found = [(abs(weights) @ size + abs(bias)).max(initial=0) for weights, bias in rows]
+    return float(max(size.max(initial=0), *found) / program.unit)

@@ -75,7 +75,9 @@ def _tile(memory: Array, parts: tuple[Array, ...]) -> tuple[Array, None]:
     return jax.lax.dynamic_update_slice(memory, made, (write, jnp.zeros_like(write))), None
 
 
-def to_equinox(network: ReluNetwork, *, dtype: DTypeLike = "float32") -> SparseNetwork:
+def to_equinox(
+    network: ReluNetwork, *, dtype: DTypeLike = "float32", exact: bool = True
+) -> SparseNetwork:
     """Return a network as an Equinox module.
 
     Parameters
@@ -84,17 +86,21 @@ def to_equinox(network: ReluNetwork, *, dtype: DTypeLike = "float32") -> SparseN
         The network.
     dtype
         Number format of weights and of the computation; float64 needs JAX's 64-bit mode.
+    exact
+        Refuse a format in which sums would round. Weights and biases are never rounded.
 
     Raises
     ------
     ValueError
-        If a weight or bias cannot be written in that format, or JAX would not use it.
+        If a weight, bias or sum is not exact in that format, or JAX would not use it.
     """
     if jax.dtypes.canonicalize_dtype(dtype) != np.dtype(jnp.dtype(dtype)):
         raise ValueError(
             f"JAX computes in {jax.dtypes.canonicalize_dtype(dtype)} where {jnp.dtype(dtype)} is "
             "asked for: jax.config.update('jax_enable_x64', True) switches 64 bits on"
         )
+    if exact:
+        network.require_exact(dtype)
     return SparseNetwork(network, dtype)
 
 

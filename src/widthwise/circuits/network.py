@@ -1,11 +1,13 @@
 """A sparse ReLU network: what a circuit is compiled to."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, DTypeLike, Float, Int, Shaped
 
 from widthwise.circuits.program import Names
 from widthwise.circuits.size import Size, count_size
@@ -39,6 +41,9 @@ class ReluNetwork:
         Range and spacing of the inputs for which the network was made.
     names
         Names of inputs, outputs and gates, and which nodes a gate owns.
+    largest
+        Bound on every number and partial sum, in units; infinite where none is known, for weights
+        that are not whole numbers.
     """
 
     mode: Mode
@@ -54,6 +59,7 @@ class ReluNetwork:
     upper: Float[np.ndarray, " inputs"]
     names: Names
     unit: float = 1.0
+    largest: float = math.inf
 
     def __post_init__(self) -> None:
         rows, edges = len(self.bias), len(self.weights)
@@ -152,6 +158,24 @@ class ReluNetwork:
             f"({inputs[node] if gate < 0 else gates[gate]})" if relay else f"{gates[gate]}.{number}"
             for relay, gate, number, node in found
         ]
+
+    def require_exact(self, dtype: DTypeLike) -> None:
+        """Refuse a number format in which sums would round, where a bound on them is known.
+
+        Raises
+        ------
+        ValueError
+            If the format is too small.
+        """
+        kind = jnp.dtype(dtype)
+        whole = jnp.issubdtype(kind, jnp.integer)
+        bits = jnp.iinfo(kind).bits - 1 if whole else jnp.finfo(kind).nmant + 1
+        if math.isfinite(self.largest) and self.largest > 2**bits - whole:
+            needed = math.ceil(math.log2(self.largest + whole))
+            raise ValueError(
+                f"sums reach {self.largest:.0f} units, which needs 2^{needed}, and {kind.name} "
+                f"holds whole numbers up to 2^{bits} exactly: use a wider format, or smaller gates"
+            )
 
     def evaluate(
         self, inputs: Shaped[np.ndarray, "batch inputs"]

@@ -38,7 +38,7 @@ def to_onnx(network: ReluNetwork, *, dtype: str = "float32") -> "onnx.ModelProto
     ImportError
         If the package onnx is not installed.
     ValueError
-        If the format is another one, cannot hold a weight exactly, or the model is too large for a
+        If the format is another one, rounds weights or sums, or the model is too large for a
         file.
     """
     try:
@@ -49,6 +49,7 @@ def to_onnx(network: ReluNetwork, *, dtype: str = "float32") -> "onnx.ModelProto
         ) from None
     if dtype not in _DTYPES:
         raise ValueError(f"dtype is {dtype!r}: give one of {', '.join(_DTYPES)}")
+    network.require_exact(dtype)
     size = sum(_cost(weights) for weights, _ in network.layers()) * np.dtype(dtype).itemsize
     if size > _LARGEST:
         raise ValueError(

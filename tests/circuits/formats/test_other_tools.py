@@ -125,6 +125,11 @@ def test_verilog_through_yosys(tmp_path: Path) -> None:
     )
     with pytest.raises(CircuitError, match="latches: only combinational"):
         read_circuit(tmp_path / "counter.v")
+    (tmp_path / "cyclic.v").write_text(
+        "module c(input k, output q); wire p; and (q, k, p); not (p, q); endmodule"
+    )
+    with pytest.raises(CircuitError, match="gate 'q' depends on itself"):
+        read_circuit(tmp_path / "cyclic.v")  # of gates alone: yosys is not asked
     (tmp_path / "broken.v").write_text("module c(input k, output q); assign q = k +; endmodule")
     with pytest.raises(CircuitError, match=r"yosys refuses it: .*syntax error"):
         read_circuit(tmp_path / "broken.v")

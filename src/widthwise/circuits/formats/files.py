@@ -8,9 +8,9 @@ from widthwise.circuits.formats.aiger import read_aiger, write_aiger
 from widthwise.circuits.formats.bench import read_bench, write_bench
 from widthwise.circuits.formats.blif import read_blif, write_blif
 from widthwise.circuits.formats.bristol import read_bristol, write_bristol
-from widthwise.circuits.formats.verilog import read_verilog, write_verilog
+from widthwise.circuits.formats.verilog import BeyondGates, read_verilog, write_verilog
 from widthwise.circuits.formats.yosys import has_yosys, read_with_yosys
-from widthwise.circuits.netlist import CircuitError, Netlist
+from widthwise.circuits.netlist import Netlist
 
 FORMATS = ("aiger", "blif", "bristol", "bench", "verilog", "yosys")
 _SUFFIXES = {
@@ -66,9 +66,8 @@ def read_circuit(path: str | Path, format: str | None = None) -> Netlist:  # noq
     data = path.read_bytes()
     try:
         return parse_circuit(data, chosen, source=str(path))
-    except CircuitError:
-        # A mistake in a file of gates is told by line here; yosys says more of everything else.
-        if chosen != "verilog" or format is not None or not has_yosys():
+    except BeyondGates:
+        if format is not None or not has_yosys():
             raise
         return read_with_yosys(path)
 

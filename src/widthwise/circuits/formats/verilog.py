@@ -12,7 +12,7 @@ from typing import NoReturn
 from widthwise.circuits.draft import Draft
 from widthwise.circuits.formats.decompose import to_and_xor
 from widthwise.circuits.formats.numbers import MAX_INPUTS, whole
-from widthwise.circuits.netlist import Kind, Netlist
+from widthwise.circuits.netlist import CircuitError, Kind, Netlist
 
 _TOKEN = re.compile(
     # A comment or attribute that is not closed reaches to the end: nothing is searched twice.
@@ -54,6 +54,10 @@ def read_verilog(text: str, source: str = "") -> Netlist:
     return _Reader(text, source).read()
 
 
+class BeyondGates(CircuitError):
+    """The file has more of the language than gates and assignments of single bits."""
+
+
 class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self.draft = Draft(source)
@@ -71,7 +75,7 @@ class _Reader:
         while at < len(text):
             match = _TOKEN.match(text, at)
             if match is None:
-                raise self.draft.error(f"{text[at : at + 20]!r} is not supported{_YOSYS}", line)
+                raise self._beyond(f"{text[at : at + 20]!r} is not supported", line)
             kind = match.lastgroup or ""
             if kind != "space":
                 found.append((kind, match[0], line))
@@ -91,7 +95,11 @@ class _Reader:
     def _fail(self, expected: str) -> NoReturn:
         kind, word, line = self.tokens[self.at]
         there = "the file ends" if kind == "end" else f"{word[:30]!r} stands"
-        raise self.draft.error(f"{there} where {expected} is expected{_YOSYS}", line)
+        raise self._beyond(f"{there} where {expected} is expected", line)
+
+    def _beyond(self, text: str, line: int) -> BeyondGates:
+        hint = " (with yosys installed, format='yosys' reads all of Verilog)"
+        return BeyondGates(text + hint, source=self.draft.source, line=line)
 
     def _take(self, word: str) -> bool:
         if self._see() == word:
@@ -267,8 +275,8 @@ class _Reader:
                 raise self.draft.error(f"{name!r} has no bit {index}", self.line)
             return f"{name}[{index}]", False
         if indices is not None:
-            raise self.draft.error(
-                f"{name!r} is a vector: single bits are expected, as {name}[0]{_YOSYS}", self.line
+            raise self._beyond(
+                f"{name!r} is a vector: single bits are expected, as {name}[0]", self.line
             )
         return name, False
 
@@ -324,9 +332,6 @@ class _Reader:
         reads = [self._constant(read, line) for read, _ in terms]
         self.draft.gate(kind, wire, reads, line, negated=[negated for _, negated in terms])
         return wire, False
-
-
-_YOSYS = " (with yosys installed, format='yosys' reads all of Verilog)"
 
 
 def write_verilog(netlist: Netlist, *, module: str = "circuit") -> str:
