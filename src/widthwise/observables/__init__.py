@@ -5,13 +5,6 @@ from widthwise.observables.curvature import edge_of_stability as edge_of_stabili
 from widthwise.observables.curvature import hessian_eigenvalues as hessian_eigenvalues
 from widthwise.observables.curvature import sharpness as sharpness
 from widthwise.observables.curvature import spectral_density as spectral_density
-from widthwise.observables.layer_statistics import LayerStatistics as LayerStatistics
-from widthwise.observables.layer_statistics import Survey as Survey
-from widthwise.observables.layer_statistics import changes as changes
-from widthwise.observables.layer_statistics import layer_statistics as layer_statistics
-from widthwise.observables.layer_statistics import sentences as sentences
-from widthwise.observables.layer_statistics import survey as survey
-from widthwise.observables.layer_statistics import verdict as verdict
 from widthwise.observables.monitor import monitor as monitor
 from widthwise.observables.propagation_error import ErrorScaling as ErrorScaling
 from widthwise.observables.propagation_error import error_scaling as error_scaling
@@ -26,7 +19,6 @@ from widthwise.observables.weight_spectra import weight_spectra as weight_spectr
 from widthwise.observables.weight_statistics import LayerStatistics as LayerStatistics
 from widthwise.observables.weight_statistics import Survey as Survey
 from widthwise.observables.weight_statistics import changes as changes
-from widthwise.observables.weight_statistics import layer_statistics as layer_statistics
 from widthwise.observables.weight_statistics import sentences as sentences
 from widthwise.observables.weight_statistics import survey as survey
 from widthwise.observables.weight_statistics import verdict as verdict
