@@ -19,6 +19,7 @@ from widthwise.observables.weight_spectra import weight_spectra as weight_spectr
 from widthwise.observables.weight_statistics import LayerStatistics as LayerStatistics
 from widthwise.observables.weight_statistics import Survey as Survey
 from widthwise.observables.weight_statistics import changes as changes
+from widthwise.observables.weight_statistics import layer_statistics as layer_statistics
 from widthwise.observables.weight_statistics import sentences as sentences
 from widthwise.observables.weight_statistics import survey as survey
 from widthwise.observables.weight_statistics import verdict as verdict
