@@ -28,10 +28,10 @@ PART = "nonlinear"
 LEARNING_RATES = (0.02, 0.1)
 FITTED = 0.01
 """Loss, over that of the function zero, at which a network fits the data."""
-LATE = 12
+LATE = 60
 """Records of the last quarter, over which the sharpness is averaged: at the edge it oscillates."""
-SETTLED = 0.01
-"""Relative standard deviation of these up to which a network has converged and not oscillates."""
+SETTLED = 2 * EDGE
+"""Relative standard deviation of these up to which a network has converged, not oscillates."""
 
 
 def mean_squared_error(outputs: Array, targets: Array) -> Array:

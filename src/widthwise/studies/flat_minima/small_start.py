@@ -118,7 +118,7 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
     left.set_ylabel("sharpness at the end / lower bound")
     right.set_xlabel("standard deviation of weights at the start")
     right.set_ylabel("|sharpness / balanced − 1|")
-    legend(left)
+    legend(left, place="upper right")
     legend(right, place="outside")
     return [
         Picture(

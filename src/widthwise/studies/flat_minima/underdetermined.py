@@ -13,7 +13,15 @@ from widthwise.ensembles import deep_linear_weights, train_deep_linear
 from widthwise.experiments import Claim, Shard, shards_of
 from widthwise.networks.deep_linear import end_to_end
 from widthwise.numerics import fits
-from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, reference_line
+from widthwise.plotting import (
+    Picture,
+    legend,
+    log_axis,
+    measured,
+    new_figure,
+    reference_line,
+    theory,
+)
 from widthwise.studies.flat_minima import common
 
 if TYPE_CHECKING:
@@ -118,7 +126,9 @@ def pictures(study: "FlatMinima", prediction: xr.Dataset, measurement: xr.Datase
     gap = np.where(fitted, ends.gap.values, np.nan)
     scales = np.repeat(np.array(study.gap_scales)[:, None], sharp.shape[1], axis=1)
     measured(left, scales.ravel(), sharp.ravel(), None, "networks")
-    reference_line(left, y=float(prediction.balanced), label="balanced, least norm")
+    ends_of = np.array([min(study.gap_scales), max(study.gap_scales)])
+    least = np.full(2, float(prediction.balanced))
+    theory(left, ends_of, least, "balanced, least norm", color=1)
     reference_line(left, y=2 / LEARNING_RATE, label="2 / learning rate")
     measured(right, sharp.ravel(), gap.ravel(), None, "networks")
     log_axis(left, "y")
