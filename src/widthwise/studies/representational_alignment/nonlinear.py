@@ -155,7 +155,7 @@ def pictures(
         ax.set_xlabel("samples")
         other.set_xlabel("CKA of hidden layers")
         log_axis(other, "y")
-        legend(ax)
+        legend(ax, place="upper center")
         legend(other)
     axes[0].set_ylabel("CKA of hidden layers")
     others[0].set_ylabel("test error")

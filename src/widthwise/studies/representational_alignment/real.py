@@ -1,5 +1,6 @@
 """Real data: linear networks on images and on terrain, solved exactly."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import jax
@@ -39,20 +40,24 @@ def noisy(
     return y[:, None] + rng.standard_normal(shape) / level**0.5
 
 
+@cache
+def best_linear(task: str) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the covariance of inputs, the best linear function of them, and what it leaves."""
+    one = pool(task)
+    w = np.linalg.lstsq(one.x, one.y, rcond=1e-12)[0]
+    return one.x.T @ one.x / len(one.x), w, float(np.mean((one.y - one.x @ w) ** 2))
+
+
 def predicted(task: str, level: float, count: int) -> Overlap:
     """Overlap if samples were Gaussian, with their covariance and best linear function."""
-    one = pool(task)
-    covariance = one.x.T @ one.x / len(one.x)
-    w = np.linalg.lstsq(one.x, one.y, rcond=1e-12)[0]
-    rest = float(np.mean((one.y - one.x @ w) ** 2))
-    kept, noise = (
-        (1.0, 1 / level) if task == "terrain" else (1 - 2 * level, 4 * level * (1 - level))
-    )
+    covariance, w, rest = best_linear(task)
+    flips = level if task == "images" else 0.0
+    kept = 1 - 2 * flips
     return label_noise_given(
         covariance,
         kept * w,
         samples=count,
-        noise_variance=noise,
+        noise_variance=4 * flips * (1 - flips) if flips else 1 / level,
         nonlinear=kept**2 * rest,
     )
 
@@ -146,7 +151,7 @@ def pictures(
     """Overlap over samples, with the theory of Gaussian inputs."""
     del study, prediction
     titles = ("images: flipped labels", "terrain: noise on heights")
-    figure, axes = new_figure(2, titles=titles, sharey=True)
+    figure, axes = new_figure(2, titles=titles, sharey=True, size=(6.0, 3.4))
     dense = counts(DIRECTIONS, np.geomspace(0.25, 5, 40))
     for ax, (task, levels) in zip(axes, LEVELS.items(), strict=True):
         for color, (noise, level) in enumerate(zip(NOISE, levels, strict=True)):
