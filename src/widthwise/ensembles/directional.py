@@ -57,7 +57,9 @@ def train_directions(
         If shapes do not fit, the teacher is zero, steps do not ascend, or a number is not positive.
     """
     v = np.asarray(teacher, np.float64)
-    check_positive(learning_rate=learning_rate, batch_size=batch_size, teacher=float(np.linalg.norm(v)))
+    check_positive(
+        learning_rate=learning_rate, batch_size=batch_size, teacher=float(np.linalg.norm(v))
+    )
     steps = np.asarray(at)
     if steps.ndim != 1 or not steps.size or steps[0] < 0 or np.any(np.diff(steps) <= 0):
         raise ValueError(f"at is {at}: give numbers of steps, ascending, from 0 on")
