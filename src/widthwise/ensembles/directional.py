@@ -59,6 +59,9 @@ def train_directions(
     v = np.asarray(teacher, np.float64)
     length = float(np.linalg.norm(v))
     check_positive(learning_rate=learning_rate, batch_size=batch_size, teacher=length)
+    check_positive(
+        learning_rate=learning_rate, batch_size=batch_size, teacher=float(np.linalg.norm(v))
+    )
     steps = np.asarray(at)
     if steps.ndim != 1 or not steps.size or steps[0] < 0 or np.any(np.diff(steps) <= 0):
         raise ValueError(f"at is {at}: give numbers of steps, ascending, from 0 on")

@@ -101,3 +101,16 @@ def _log_ratio(means: np.ndarray) -> np.ndarray:
     # A mean that noise has carried across the teacher has no logarithm: its claim is undecided.
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.log(means[0] / means[1])
+
+
+def next_order(rate: float, batch_size: int, gap: float) -> float:
+    """Twice what theory leaves out: the learning rate's bias, and the noise of one network.
+
+    Parameters
+    ----------
+    rate, batch_size
+        Of gradient descent; noise is of order sqrt(rate / batch_size).
+    gap
+        Largest distance of gradient descent on all inputs from gradient flow.
+    """
+    return 2 * (gap + float(np.sqrt(rate / batch_size)))

@@ -2,7 +2,7 @@
 
 While the norm falls, cot^2(angle / 2) grows as a power 2 / (layers - 2) of a clock that starts at
 one. The tolerance is how far the exact flow, and gradient descent at the same learning rate, are
-from the power at this finite norm and opening: the next order of the power law.
+from the power at this finite norm and opening, and the noise of one network: twice their sum.
 """
 
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from widthwise.studies.directional_convergence.common import (
     layers_of,
     log_tangent,
     log_tangent_change,
+    next_order,
     plane_start,
     trained,
 )
@@ -121,7 +122,9 @@ def claims(
                     power,
                     _slope(-float(change.value)),
                     _slope(float(change.standard_error)),
-                    max(abs(power - f) for f in finite),
+                    next_order(
+                        rate(name, depth), study.batch_size, max(abs(power - f) for f in finite)
+                    ),
                     members=study.members,
                 )
             )

@@ -2,8 +2,9 @@
 
 f = (scale / sqrt(width)) a . W x from independent normal weights, time in units of 1 / scale^2. The
 exact predictor moves the weights of these very networks on all inputs; wide lazy networks follow
-one layer at twice the time. Tolerances: what the learning rate changes, along the whole path; and
-for the lazy limit the relative fluctuation of its kernel, sqrt(2 / width), times t d/dt.
+one layer at twice the time. Tolerances: twice what the learning rate changes
+along the whole path and the noise of one network; for the lazy limit twice the relative fluctuation
+of its kernel, sqrt(2 / width), times t d/dt.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from widthwise.ensembles import train_directions
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
 from widthwise.numerics import statistics
 from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
-from widthwise.studies.directional_convergence.common import LAWS
+from widthwise.studies.directional_convergence.common import LAWS, next_order
 
 if TYPE_CHECKING:
     from widthwise.studies.directional_convergence.study import DirectionalConvergence
@@ -116,7 +117,7 @@ def claims(
                     predicted,
                     predicted + float(mean.value),
                     float(mean.standard_error),
-                    float(reached.max()),
+                    next_order(RATE, 2 * study.batch_size, float(reached.max())),
                     members=study.lazy_members,
                 )
             )
@@ -132,7 +133,7 @@ def claims(
             predicted,
             predicted + float(mean.value),
             float(mean.standard_error),
-            float(np.sqrt(2 / wide) * np.abs(exact.slope.mean("network")[-1])),
+            2 * float(np.sqrt(2 / wide) * np.abs(exact.slope.mean("network")[-1])),
             members=study.lazy_members,
         )
     )

@@ -2,8 +2,8 @@
 
 Networks are trained on fresh samples from the start of the published figures. The norm dips and
 grows; the angle falls at a rate that approaches its late law. The tolerance is what a finite
-learning rate changes: the largest distance, along the whole path, of gradient descent on all inputs
-from gradient flow.
+learning rate changes, the largest distance, along the whole path, of gradient descent on all inputs
+from gradient flow, and the noise of one network, sqrt(rate / batch size): twice their sum.
 """
 
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from widthwise.studies.directional_convergence.common import (
     layers_of,
     log_tangent,
     log_tangent_change,
+    next_order,
     plane_start,
     trained,
 )
@@ -125,7 +126,7 @@ def _claims_at(
     where = f"{LAWS[name].name}, {depth} layer{'s' if depth > 1 else ''}"
     time, exact = flow.time.values, flow.log_tangent.values
     descent = flow.descent_log_tangent.values
-    span = time[-1] - time[LATE]
+    span, eta = time[-1] - time[LATE], time[-1] / study.steps
     angle, change = log_tangent(run), log_tangent_change(run, LATE, POINTS)
     predicted = -(exact[-1] - exact[LATE]) / span
     if depth == 2:  # closed: the norm does not matter
@@ -141,7 +142,7 @@ def _claims_at(
          np.max(np.abs(flow.norm.values - flow.descent_norm.values)), "equal"),
         ("late-rate", "Rate at which ln tan(angle / 2) falls in the last quarter of time",
          predicted, -change.value / span, change.standard_error / span,
-         np.max(np.abs(np.gradient(exact - descent, time))), "equal"),
+         span * np.max(np.abs(np.gradient(exact - descent, time))), "equal"),
         ("bound", "ln tan(angle / 2) at the end is below its proven bound", bound,
          angle.value[-1], angle.standard_error[-1], np.max(np.abs(exact - descent)), "at_most"),
     ]  # fmt: skip
@@ -149,7 +150,9 @@ def _claims_at(
         Claim(
             f"{key}-{name}-{depth}",
             f"{words}: {where}",
-            *(float(number) for number in numbers),
+            *(float(number) for number in numbers[:-1]),
+            tolerance=next_order(eta, study.batch_size, float(numbers[-1]))
+            / (span if key == "late-rate" else 1.0),
             kind=kind,
             members=study.members,
         )

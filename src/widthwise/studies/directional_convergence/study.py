@@ -26,11 +26,11 @@ class DirectionalConvergence(Study):
     several depths and laws; shows what the symmetry is worth; and takes two layers from lazy to
     rich by width and output scale.
 
-    Tolerances are the next order of the theory, fixed before any measurement: what a finite
-    learning rate changes (the largest distance of gradient descent on all inputs from gradient
-    flow, along the path); what a finite start changes in the early power; in the lazy limit the
-    fluctuation sqrt(2/width) of the kernel; for stretched inputs half the distance to the
-    prediction without stretching. Claims of more and less have none.
+    Tolerances are twice the next order of the theory: what a finite learning rate changes (the
+    largest distance of gradient descent on all inputs from gradient flow, along the path) and the
+    noise of one network, sqrt(learning rate / batch size); in the early power what a finite start
+    changes; in the lazy limit the fluctuation sqrt(2/width) of the kernel. For stretched inputs it
+    is half the distance to the prediction without stretching. Claims of more and less have none.
     """
 
     question = "How fast does a linear classifier turn to its teacher, and does depth help?"
