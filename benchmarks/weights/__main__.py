@@ -15,8 +15,8 @@ With --large, the memory that a fit of one matrix of that size takes beyond the 
 """
 
 import argparse
-import resource
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -112,11 +112,11 @@ def main() -> None:
               "times the fit")  # fmt: skip
     if given.large:
         one = rng.standard_normal((given.large, given.large))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        tracemalloc.start()
         _, cpu = timed(lambda: weights.fit(one))
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = tracemalloc.get_traced_memory()[1]
         print(f"D = {given.large}: {cpu:.3g} processor seconds, at most "
-              f"{(after - before) * 1024 / one.nbytes:.2g} times the matrix's own memory "
+              f"{peak / one.nbytes:.2g} times the matrix's own memory "
               f"({one.nbytes / 2**20:.0f} MiB; D^4 numbers would be "
               f"{8 * given.large**4 / 2**40:.3g} TiB)")  # fmt: skip
 

@@ -10,6 +10,7 @@ def numpy_generator(key: Key[Array, ""]) -> np.random.Generator:
 
     Examples
     --------
+    >>> import jax
     >>> numpy_generator(jax.random.key(0)).standard_normal().dtype
     dtype('float64')
     """

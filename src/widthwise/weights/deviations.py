@@ -51,8 +51,9 @@ def deviations(
         Along ``graph``: the ``measured`` average, its ``spread`` over matrices (divided by K), the
         ``predicted`` mean, and the ``deviation``, measured less predicted in units of the spread:
         the effect size, whose absolute value is the published measure. With a key, ``z``, the
-        deviation less its average over resamples in units of their standard deviation, and
-        ``p_value``, the two-sided share of resamples that are at least as far from their average.
+        deviation less its average over resamples in units of their standard deviation (of a
+        further one), and ``p_value``, the share of ensembles, resamples and this one, that are at
+        least as far from the average of all.
 
     Raises
     ------
@@ -108,10 +109,11 @@ def deviations(
     }
     if key is not None:
         again = _resampled(law, model, chosen, key=key, members=len(w), resamples=resamples)
-        distance = deviation - again.mean(axis=0)
-        found["z"] = distance / again.std(axis=0, ddof=1)
-        further = np.abs(again - again.mean(axis=0)[None]) >= np.abs(distance)[None]
-        share = (1 + further.sum(axis=0)) / (1 + resamples)
+        scale = again.std(axis=0, ddof=1) * (1 + 1 / resamples) ** 0.5
+        found["z"] = (deviation - again.mean(axis=0)) / scale
+        every = np.concatenate([deviation[None], again])  # exchangeable, were the model true
+        distance = np.abs(every - every.mean(axis=0)[None])
+        share = np.mean(distance >= distance[:1], axis=0)
         found["p_value"] = np.where(np.isnan(deviation), np.nan, share)
     names = [str(graph) for graph in chosen]
     degrees = [graph.degree for graph in chosen]

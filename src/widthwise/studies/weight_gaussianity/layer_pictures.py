@@ -49,8 +49,10 @@ def distances(
     steps: np.ndarray,
 ) -> list[Picture]:
     """Distance from the start, and between neighbouring records, for every variant."""
-    settings: dict[str, Any] = {"columns": len(layers), "size": (2.7, 2.8), "sharey": True}
-    figures = [new_figure(len(layers), titles=[*layers], **settings) for _ in range(2)]
+    count = len(layers)
+    size = (2.7 if count > 2 else 4.6, 2.8)  # with room for the legend beside them
+    settings: dict[str, Any] = {"columns": count, "size": size, "sharey": True}
+    figures = [new_figure(count, titles=[*layers], **settings) for _ in range(2)]
     for i, (variant, found) in enumerate(layers.items()):
         first, second = (axes[i] for _, axes in figures)
         alone = np.full(len(steps), float(prediction.floor.sel(variant=variant)))
