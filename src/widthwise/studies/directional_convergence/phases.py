@@ -175,6 +175,9 @@ def pictures(
         time, label = flow.time.values, f"{depth} layer{'s' if depth > 1 else ''}"
         theory(angles, time, np.exp(flow.log_tangent), label, color=i)
         theory(angles, time, _tangent(flow.cosine_low.values), color=i, dash="dotted")
+        descent = np.exp(flow.descent_log_tangent)
+        theory(angles, time, descent, color=i, dash="dashed")
+        theory(norms, time, flow.descent_norm, color=i, dash="dashed")
         seen = log_tangent(run.isel(record=thin))
         value = np.exp(seen.value)
         measured(angles, time[thin], value, value * seen.standard_error, label, color=i)
@@ -208,7 +211,8 @@ def pictures(
             "phases",
             "The norm dips and grows while the direction keeps turning",
             f"{LAWS[name].name}, start at norm {NORM:g} and cosine {COSINE:g}. Lines: gradient "
-            "flow on all inputs. Dotted: proven upper bound of the angle. Points: "
+            "flow on all inputs. Dashed: gradient descent on them at the networks' rate. Dotted: "
+            "proven upper bound of the angle. Points: "
             f"{study.members} networks on fresh samples, with standard errors. Bottom right: all "
             "laws, last quarter of the time.",
             figure,
