@@ -11,7 +11,7 @@ def numpy_generator(key: Key[Array, ""]) -> np.random.Generator:
     Examples
     --------
     >>> import jax
-    >>> numpy_generator(jax.random.key(0)).standard_normal().dtype
+    >>> numpy_generator(jax.random.key(0)).standard_normal(1).dtype
     dtype('float64')
     """
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel().tolist())
