@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
+import pytest
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
@@ -26,6 +27,13 @@ keep_compiled()
 # garbage was a fifth of the time.
 gc.freeze()
 gc.set_threshold(200_000, 20, 20)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares compiled programs on one worker: a file, and a study in the contract."""
+    for item in items:
+        study = getattr(item, "callspec", None) and item.callspec.params.get("cls")  # pyright: ignore[reportAttributeAccessIssue]
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}:{study or ''}"))
 
 
 def _elsewhere(namespace: dict) -> None:

@@ -103,14 +103,6 @@ def _log_ratio(means: np.ndarray) -> np.ndarray:
         return np.log(means[0] / means[1])
 
 
-def next_order(rate: float, batch_size: int, gap: float) -> float:
-    """Twice what theory leaves out: the learning rate's bias, and the noise of one network.
-
-    Parameters
-    ----------
-    rate, batch_size
-        Of gradient descent; noise is of order sqrt(rate / batch_size).
-    gap
-        Largest distance of gradient descent on all inputs from gradient flow.
-    """
-    return 2 * (gap + float(np.sqrt(rate / batch_size)))
+def sampling_noise(rate: float, batch_size: int) -> float:
+    """What fresh samples change in one network, to first order: sqrt(rate / batch size)."""
+    return float(np.sqrt(rate / batch_size))

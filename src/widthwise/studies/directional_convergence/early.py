@@ -1,8 +1,9 @@
 """The early phase of three and more layers is polynomial: nearly opposite starts of small norm.
 
 While the norm falls, cot^2(angle / 2) grows as a power 2 / (layers - 2) of a clock that starts at
-one. The tolerance is how far the exact flow, and gradient descent at the same learning rate, are
-from the power at this finite norm and opening, and the noise of one network: twice their sum.
+one. The power is a limit, of small norm and opening; the tolerance is twice the distance from it of
+the exact flow, and of gradient descent, at the finite norm and opening of the networks, and the
+noise of one network.
 """
 
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ from widthwise.studies.directional_convergence.common import (
     layers_of,
     log_tangent,
     log_tangent_change,
-    next_order,
     plane_start,
+    sampling_noise,
     trained,
 )
 
@@ -122,9 +123,8 @@ def claims(
                     power,
                     _slope(-float(change.value)),
                     _slope(float(change.standard_error)),
-                    next_order(
-                        rate(name, depth), study.batch_size, max(abs(power - f) for f in finite)
-                    ),
+                    2 * max(abs(power - f) for f in finite)
+                    + sampling_noise(rate(name, depth), study.batch_size),
                     members=study.members,
                 )
             )

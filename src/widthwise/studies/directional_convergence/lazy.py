@@ -2,9 +2,8 @@
 
 f = (scale / sqrt(width)) a . W x from independent normal weights, time in units of 1 / scale^2. The
 exact predictor moves the weights of these very networks on all inputs; wide lazy networks follow
-one layer at twice the time. Tolerances: twice what the learning rate changes
-along the whole path and the noise of one network; for the lazy limit twice the relative fluctuation
-of its kernel, sqrt(2 / width), times t d/dt.
+one layer at twice the time. Tolerances: the noise of one network, sqrt(rate / batch size); for the
+lazy limit twice the relative fluctuation of its kernel, sqrt(2 / width), times t d/dt.
 """
 
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from widthwise.ensembles import train_directions
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
 from widthwise.numerics import statistics
 from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
-from widthwise.studies.directional_convergence.common import LAWS, next_order
+from widthwise.studies.directional_convergence.common import LAWS, sampling_noise
 
 if TYPE_CHECKING:
     from widthwise.studies.directional_convergence.study import DirectionalConvergence
@@ -105,10 +104,9 @@ def claims(
         for width in study.widths:
             at = {"scale": s, "width": width}
             exact = prediction.sel(at)
-            gaps = _values(measurement, at) - exact.flow.values
+            gaps = _values(measurement, at) - exact.descent.values
             mean = statistics.mean(gaps[:, -1])
-            predicted = float(exact.flow.mean("network")[-1])
-            reached = np.abs((exact.flow - exact.descent).mean("network"))
+            predicted = float(exact.descent.mean("network")[-1])
             found.append(
                 Claim(
                     f"width-{width}-scale-{s:g}",
@@ -117,7 +115,7 @@ def claims(
                     predicted,
                     predicted + float(mean.value),
                     float(mean.standard_error),
-                    next_order(RATE, 2 * study.batch_size, float(reached.max())),
+                    sampling_noise(RATE, 2 * study.batch_size),
                     members=study.lazy_members,
                 )
             )

@@ -26,11 +26,12 @@ class DirectionalConvergence(Study):
     several depths and laws; shows what the symmetry is worth; and takes two layers from lazy to
     rich by width and output scale.
 
-    Tolerances are twice the next order of the theory: what a finite learning rate changes (the
-    largest distance of gradient descent on all inputs from gradient flow, along the path) and the
-    noise of one network, sqrt(learning rate / batch size); in the early power what a finite start
-    changes; in the lazy limit the fluctuation sqrt(2/width) of the kernel. For stretched inputs it
-    is half the distance to the prediction without stretching. Claims of more and less have none.
+    Predicted is gradient descent on all inputs, by the exact gradient at the networks' learning
+    rate; the tolerance is its distance from gradient flow, which the two equations speak of, and
+    the noise of one network, sqrt(learning rate / batch size). For the early power, a limit, it is
+    twice the distance of the exact flow and descent from that limit, and the noise; in the lazy
+    limit twice the fluctuation sqrt(2/width) of the kernel. For stretched inputs it is half the
+    distance to the prediction without stretching. Claims of more and less have none.
     """
 
     question = "How fast does a linear classifier turn to its teacher, and does depth help?"
@@ -59,7 +60,7 @@ class DirectionalConvergence(Study):
     ] = 2.5
     steps: Annotated[int, Ge(40), Doc("Steps of training; the learning rate follows.")] = 200
     batch_size: Annotated[int, Ge(1), Doc("Fresh samples in each step.")] = 1000
-    members: Annotated[int, Ge(2), Doc("Networks of each law and depth.")] = 24
+    members: Annotated[int, Ge(2), Doc("Networks of each law and depth.")] = 48
     widths: Annotated[
         tuple[Annotated[int, Ge(1), Le(4096)], ...],
         MinLen(1),
