@@ -100,7 +100,7 @@ def _parts(measured: xr.Dataset) -> np.ndarray:
 def _log_ratio(means: np.ndarray) -> np.ndarray:
     # A mean that noise has carried across the teacher has no logarithm: its claim is undecided.
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.log(means[0] / means[1])
+        return np.asarray(np.log(means[0] / means[1]))
 
 
 def sampling_noise(rate: float, batch_size: int) -> float:
