@@ -5,6 +5,7 @@ Theory is tested in float64, ranks never promote silently, compiled programs are
 
 import gc
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -16,8 +17,13 @@ import pytest
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from widthwise.experiments import keep_compiled
+
+# The tests' environment need not have PyTorch: what imports it has no examples to run there.
+collect_ignore_glob = [] if find_spec("torch") else ["src/*/pytorch.py"]
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -29,11 +35,17 @@ gc.freeze()
 gc.set_threshold(200_000, 20, 20)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares compiled programs on one worker: a file, and a study in the contract."""
-    for item in items:
-        study = getattr(item, "callspec", None) and item.callspec.params.get("cls")  # pyright: ignore[reportAttributeAccessIssue]
-        item.add_marker(pytest.mark.xdist_group(f"{item.path}:{study or ''}"))
+class _ByFile(LoadScopeScheduling):
+    """What shares compiled programs stays on one worker, in order: a file, a study in the contract."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        study = test.partition("[")[2] if file.startswith("tests/contract/") else ""
+        return file + study
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByFile(config, log)
 
 
 def _elsewhere(namespace: dict) -> None:

@@ -27,7 +27,7 @@ def test_every_combination_in_order() -> None:
     ("crossed", "message"),
     [
         ({"bais": [0.3]}, "bais is not a parameter .did you mean 'bias'"),
-        ({"bias": 0.3}, "bias is 0.3: give a list"),
+        ({"bias": "0.3"}, "bias is '0.3': give a list"),
         ({"bias": []}, "bias has no values"),
         ({"bias": [0.3, 2.0]}, "bias should be less than 1"),
         ({"widths": [[4], [4, 4]]}, "widths must be distinct"),

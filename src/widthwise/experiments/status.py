@@ -136,8 +136,8 @@ def cost(pieces: Sequence[Piece]) -> Cost:
         return Cost(missing, 0.0, None, None)
     means = {part: mean(cpu for cpu, _ in values) for part, values in taken.items()}
     overall = mean(cpu for cpu, _ in known)
-    left = sum(means.get(piece.shard.part if piece.shard else "", overall) for piece in missing)
-    return Cost(missing, sum(cpu for cpu, _ in known), left, max(wall for _, wall in known))
+    each = (means.get(piece.shard.part if piece.shard else "", overall) for piece in missing)
+    return Cost(missing, sum(cpu for cpu, _ in known), sum(each, 0.0), max(wall for _, wall in known))
 
 
 def pilot_of(pieces: Sequence[Piece]) -> None:

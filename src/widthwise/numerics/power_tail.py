@@ -65,13 +65,15 @@ def fit_power_tail(values: ArrayLike, *, smallest: float | int | None = None) ->
     x = x[x > 0] if smallest is None else x[x >= smallest]
     if len(x) < 2 or x[0] == x[-1]:
         raise ValueError("a power law needs two different positive values or more in its tail")
-    logs = np.log(x)
-    sums = np.cumsum(logs[::-1])[::-1]  # of the tail from each value on
-    counts = np.arange(len(x), 0, -1)
-    spread = sums - counts * logs
     # equal values begin the same tail: its first one counts them all
-    first = np.concatenate([[True], np.diff(x) > 0]) & (spread > 0)
-    starts = np.flatnonzero(first) if smallest is None else np.zeros(1, int)
+    starts = np.flatnonzero(np.diff(x, prepend=0.0) > 0) if smallest is None else np.zeros(1, int)
+    starts = starts[x[starts] < x[-1]]
+    counts = np.arange(len(x), 0, -1)  # in the tail from each value on
+    steps = np.log1p(np.diff(x) / x[:-1])
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    # sum of ln(x_j / x_i) over the tail from x_i on: of terms that are not negative, so that
+    # values next to one another lose no digits
+    spread = np.cumsum((counts[1:] * steps)[::-1])[::-1]
     exponents = 1 + counts[starts] / spread[starts]
     distances = [_distance(logs[i:], alpha) for i, alpha in zip(starts, exponents, strict=True)]
     best = int(np.argmin(distances))
