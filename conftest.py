@@ -36,7 +36,7 @@ gc.set_threshold(200_000, 20, 20)
 
 
 class _ByFile(LoadScopeScheduling):
-    """What shares compiled programs stays on one worker, in order: a file, a study in the contract."""
+    """What shares programs stays on one worker, in order: a file, a study in the contract."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
@@ -45,6 +45,7 @@ class _ByFile(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Tell the workers so; a hook of pytest-xdist."""
     return _ByFile(config, log)
 
 

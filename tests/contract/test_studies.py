@@ -1,6 +1,7 @@
 """What every study keeps, found by looking: a new study needs no line here."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,12 @@ def cls(request: pytest.FixtureRequest) -> type[Study]:
 
 @pytest.fixture(scope="module")
 def serial(cls: type[Study], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The quick preset, measured once in this process; its shards are kept."""
-    return cls.quick().run(tmp_path_factory.mktemp(cls.name), keep_shards=True)
+    """The quick preset, measured once in this process; its shards are kept.
+
+    The folder WIDTHWISE_RUNS keeps the run: the documentation shows it.
+    """
+    folder = os.environ.get("WIDTHWISE_RUNS") or tmp_path_factory.mktemp(cls.name)
+    return cls.quick().run(folder, keep_shards=True)
 
 
 def assert_same_numbers(one: Run, other: Run) -> None:

@@ -86,8 +86,8 @@ class KernelMatrices(eqx.Module):
 class KernelPair(eqx.Module):
     """Both kernels of a network between training and test points.
 
-    Computed once with [`KernelPair.of`][widthwise.dynamics.KernelPair.of], they serve any number
-    of predictions; they may also be those of something that is no Widthwise network.
+    Computed once with ``KernelPair.of``, they serve any number of predictions; they may also be
+    those of something that is no Widthwise network.
 
     Parameters
     ----------

@@ -137,7 +137,8 @@ def cost(pieces: Sequence[Piece]) -> Cost:
     means = {part: mean(cpu for cpu, _ in values) for part, values in taken.items()}
     overall = mean(cpu for cpu, _ in known)
     each = (means.get(piece.shard.part if piece.shard else "", overall) for piece in missing)
-    return Cost(missing, sum(cpu for cpu, _ in known), sum(each, 0.0), max(wall for _, wall in known))
+    spent, longest = sum(cpu for cpu, _ in known), max(wall for _, wall in known)
+    return Cost(missing, spent, sum(each, 0.0), longest)
 
 
 def pilot_of(pieces: Sequence[Piece]) -> None:

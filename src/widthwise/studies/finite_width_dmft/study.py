@@ -53,6 +53,7 @@ class FiniteWidthDmft(Study):
         arxiv="2304.03408",
         venue="NeurIPS",
     )
+    revision = 2
     parts = (two_layer, deep, deep_linear, samples, edge, images)
 
     activation: Annotated[
