@@ -78,7 +78,7 @@ class ExtensiveSpikes:
             method="bounded",
             options={"xatol": 1e-10},
         )
-        return math.sqrt(found.fun)
+        return math.sqrt(found["fun"])
 
     def density(self, s: Numbers) -> Float[np.ndarray, "*s"]:
         """Probability density of the ``min(N, D)`` singular values at ``s > 0``."""
