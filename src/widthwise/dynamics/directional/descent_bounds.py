@@ -110,9 +110,7 @@ def descent_bounds(
 
     squares = np.cumsum(eta**2)
     free = np.append(0.0, np.cumsum(eta / np.sqrt(size + squares)))
-    held = np.append(
-        0.0, np.cumsum(eta / np.sqrt(size + squares + _PULL * np.cumsum(eta) / c0**2))
-    )
+    held = np.append(0.0, np.cumsum(eta / np.sqrt(size + squares + _PULL * np.cumsum(eta) / c0**2)))
     obtuse = np.append(True, np.cumsum(cosine[since:-1] >= 0) == 0)
     part = np.where(np.isinf(margin), 1.0, margin / (1 + np.minimum(margin, 1e300)))
     first = gap[since] * np.exp(-opening / math.pi * free)
