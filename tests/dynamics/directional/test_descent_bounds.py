@@ -41,8 +41,7 @@ def test_bounds_are_the_published_sums():
     assert -math.tanh(bounds.opposite[n]) == pytest.approx(expected)
     delta = bounds.margin[-1]
     total = sum(
-        rates[k] / math.sqrt(a + sum(rates[: k + 1] ** 2 + 0.6 * rates[: k + 1]))
-        for k in range(30)
+        rates[k] / math.sqrt(a + sum(rates[: k + 1] ** 2 + 0.6 * rates[: k + 1])) for k in range(30)
     )
     expected = 1 - 1.8 * math.exp(-delta * opening / ((1 + delta) * math.pi) * total)
     assert -math.tanh(bounds.steady[-1]) == pytest.approx(expected)

@@ -1,5 +1,7 @@
 """Circuits written as Python functions on typed wires, and their emulation by ReLU neurons."""
 
+from widthwise.circuits.typed.aes import aes128_circuit as aes128_circuit
+from widthwise.circuits.typed.aes import aes128_encrypt as aes128_encrypt
 from widthwise.circuits.typed.arithmetic import add_bits as add_bits
 from widthwise.circuits.typed.arithmetic import add_many as add_many
 from widthwise.circuits.typed.arithmetic import array_multiplier as array_multiplier

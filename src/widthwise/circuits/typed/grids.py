@@ -241,13 +241,25 @@ def absolute(x: Any) -> GridWire:
     return result
 
 
-def relay(x: Any) -> Any:
-    """The number itself one layer later: ``relu(x - low) + low``, 1 neuron."""
+def relay(x: Any, *, pair: bool = False) -> Any:
+    """The number itself one layer later: ``relu(x - low) + low``, 1 neuron.
+
+    Parameters
+    ----------
+    x
+        Any wire.
+    pair
+        Whether it is carried as ``relu(x) - relu(-x)``, 2 neurons: right for any number, not only
+        from the least code of the type on, and without the rounding of a shift by a large one.
+    """
     low = x.codes[0]
+
+    def emulate(net: Any, x: Affine) -> Affine:
+        return net.relu(x) - net.relu(-x) if pair else net.relu(x - low) + low
+
     (result,) = gate(
-        "relay", (x,), (x.type,), reference=lambda x: x,
-        emulate=lambda net, x: net.relu(x - low) + low, neurons=1,
-    )  # fmt: skip
+        "relay", (x,), (x.type,), reference=lambda x: x, emulate=emulate, neurons=1 + pair
+    )
     return result
 
 

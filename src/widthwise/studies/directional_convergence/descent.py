@@ -139,7 +139,7 @@ def pictures(
             label = f"learning rate {rate:g}"
             measured(ax, STEPS, mean.value, mean.standard_error, label, color=i)
         log_axis(ax, "y")
-        ax.set_ylim(bottom=1e-5)
+        ax.set_ylim(bottom=1e-6)  # room for the legend
         ax.set_xlabel("steps")
         ax.set_ylabel("tan(angle / 2)")
         legend(ax)

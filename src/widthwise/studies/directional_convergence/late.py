@@ -18,7 +18,7 @@ import xarray as xr
 from widthwise.dynamics.directional import directional_flow, late_rate, weights_descent
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
 from widthwise.numerics import statistics
-from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, power_law
+from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
 from widthwise.studies.directional_convergence.common import (
     COSINE,
     LAWS,
@@ -175,9 +175,11 @@ def pictures(
             measured(ax, middle, mean.value, mean.standard_error, label, color=i)
             exact = prediction.norm.sel(at).values
             speed, place = np.diff(exact) / gap, np.sqrt(exact[1:] * exact[:-1])
-            power_law(ax, place, (place[-1], speed[-1]), exponent=-2 / depth)
-        log_axis(ax, "x", base=2)
+            line = speed[-1] * (place / place[-1]) ** (-2 / depth)
+            theory(ax, place, line, color=i, dash="dashed")
+        log_axis(ax, "x", base=2, ticks=np.array(NORMS))
         log_axis(ax, "y")
+        ax.set_ylim(bottom=ax.get_ylim()[0] / 30)  # room for the legend
         ax.set_xlabel("norm")
         ax.set_ylabel("d norm / dt")
         legend(ax)
