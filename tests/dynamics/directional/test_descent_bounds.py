@@ -63,7 +63,7 @@ def test_large_rates_converge_faster_than_any_power():
     """From the step on at which the norm is large enough the bound falls as exp(-sqrt(n))."""
     rates = np.full(3000, 20.0)
     law, found = run(rates)
-    enough = float(steady_norm(law, 20.0, margin=1.0))
+    enough = steady_norm(law, 20.0, margin=1.0)
     since = int(np.argmax(found.norm >= enough))
     assert 0 < since < 1000
     assert np.all(found.norm[since:] >= enough)

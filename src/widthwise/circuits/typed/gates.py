@@ -205,7 +205,7 @@ def gate(
         refuse(kind, operands, "the circuit of its operands is finished")
     forms = tuple(wire.form for wire in operands)
     if not any(form.terms for form in forms):
-        codes = _several(reference(*(np.int64(form.constant) for form in forms)))
+        codes = several(reference(*(np.int64(form.constant) for form in forms)))
         return tuple(
             t.wire(recorder, Affine({}, int(c))) for t, c in zip(types, codes, strict=True)
         )
@@ -215,3 +215,8 @@ def gate(
     name = f"{kind}_{len(recorder.gates)}"
     recorder.add(Gate(name, kind, forms, results, ranges, reference, emulate, neurons))
     return tuple(t.wire(recorder, Affine.of(r)) for t, r in zip(types, results, strict=True))
+
+
+def several(found: Any) -> tuple[Any, ...]:
+    """Return the results of a gate as a tuple, one result too."""
+    return found if isinstance(found, tuple) else (found,)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from widthwise.circuits.typed.affine import Affine
-from widthwise.circuits.typed.gates import Gate, Port, Recorder, Wire
+from widthwise.circuits.typed.gates import Gate, Port, Recorder, Wire, several
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class TypedCircuit:
         values: list[Any] = [None] * self.values
         values[: len(self.inputs)] = codes.T
         for gate in self.gates:
-            found = _several(gate.reference(*(_codes(form, values) for form in gate.operands)))
+            found = several(gate.reference(*(_codes(form, values) for form in gate.operands)))
             for value, code in zip(gate.results, found, strict=True):
                 values[value] = code
         shape = (len(codes),)
@@ -209,7 +209,3 @@ def _codes(form: Affine, values: Sequence[Any]) -> Any:
     for value, coefficient in form.terms.items():
         total = total + np.int64(coefficient) * values[value]
     return total
-
-
-def _several(found: Any) -> tuple[Any, ...]:
-    return found if isinstance(found, tuple) else (found,)

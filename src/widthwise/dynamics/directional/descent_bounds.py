@@ -18,7 +18,6 @@ from jaxtyping import Bool, Float
 
 from widthwise.data.spherical import SphericalLaw
 from widthwise.dynamics.directional.weights import Directions
-from widthwise.numerics.statistics import Numbers
 
 _PULL = 0.6  # twice the largest r G(r, theta), W(1/e) = 0.278..., as the theorems round it
 
@@ -123,6 +122,6 @@ def descent_bounds(
     return DescentBounds(opposite, steady, margin, valid)
 
 
-def steady_norm(law: SphericalLaw, rate: Numbers, *, margin: float | int) -> Numbers:
+def steady_norm(law: SphericalLaw, rate: float | int, *, margin: float | int) -> float:
     """Norm from which on a step at this rate has at least this margin, whatever the angle."""
     return rate * law.plane_norm * (1 + (1 + margin) / (2 * math.pi))

@@ -36,7 +36,7 @@ ANGLE = float(np.arccos(COSINE))
 
 def predict(study: "DirectionalConvergence") -> xr.Dataset:
     """Exact descent on all inputs, and its bound."""
-    rows = []
+    rows: list[xr.Dataset] = []
     for name in study.laws:
         law = LAWS[name]
         teacher, start = plane_start(law.dimension, norm=NORM, angle=ANGLE)

@@ -60,7 +60,7 @@ def records(study: "DirectionalConvergence", times: np.ndarray) -> np.ndarray:
 
 def predict(study: "DirectionalConvergence") -> xr.Dataset:
     """The power, and that of flow and descent between the same norms."""
-    rows = []
+    rows: list[xr.Dataset] = []
     for name in study.laws:
         law, row = LAWS[name], []
         teacher, start = plane_start(law.dimension, norm=NORM, angle=ANGLE)
@@ -122,9 +122,10 @@ def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr
         at=at,
     )
     kept = [
-        run.norm.isel(record=np.searchsorted(at, own)) for run, own in zip(runs, steps, strict=True)
+        run[["norm"]].isel(record=np.searchsorted(at, own))
+        for run, own in zip(runs, steps, strict=True)
     ]
-    return xr.concat(kept, xr.Variable("depth", list(study.depths))).to_dataset(name="norm")
+    return xr.concat(kept, xr.Variable("depth", list(study.depths)))
 
 
 def claims(
