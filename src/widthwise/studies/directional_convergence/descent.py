@@ -40,7 +40,7 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
     for name in study.laws:
         law = LAWS[name]
         teacher, start = plane_start(law.dimension, norm=NORM, angle=ANGLE)
-        row = []
+        row: list[xr.Dataset] = []
         for rate in RATES:
             rates = np.full(int(STEPS[-1]), rate)
             found = weights_descent(law, layers_of(start, 1), teacher, rates)

@@ -62,7 +62,8 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
     """The power, and that of flow and descent between the same norms."""
     rows: list[xr.Dataset] = []
     for name in study.laws:
-        law, row = LAWS[name], []
+        law = LAWS[name]
+        row: list[xr.Dataset] = []
         teacher, start = plane_start(law.dimension, norm=NORM, angle=ANGLE)
         for depth in study.depths:
             times = moments(name, depth)
