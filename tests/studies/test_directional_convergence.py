@@ -33,9 +33,9 @@ def test_one_step_on_many_samples_is_the_population_gradient():
     law = sphere_inputs(2)
     teacher, start = plane_start(2, norm=1.0, angle=2.0)
     layers = [np.stack([w] * 2) for w in layers_of(start, 2)]
-    found = train_directions(
-        law.draw, layers, teacher, keys=numbered_keys(jax.random.key(0), 0, 2),
-        learning_rate=0.01, batch_size=100_000, at=[0, 1],
+    (found,) = train_directions(
+        law.draw, [layers], teacher, keys=numbered_keys(jax.random.key(0), 0, 2),
+        learning_rates=[0.01], batch_size=100_000, at=[0, 1],
     )  # fmt: skip
     np.testing.assert_allclose(found["product"][:, 0], [start] * 2, atol=1e-6)
     # Balanced layers of norm one: K_w = 1 + w w^T.
@@ -51,16 +51,17 @@ def test_one_step_on_many_samples_is_the_population_gradient():
     [
         ({"teacher": np.zeros(2)}, "teacher is 0"),
         ({"at": [2, 1]}, "ascending"),
-        ({"learning_rate": -1.0}, "learning_rate is -1"),
-        ({"layers": [np.ones((2, 1, 3))]}, "have shapes"),
+        ({"learning_rates": [-1.0]}, "learning_rate is -1"),
+        ({"learning_rates": [0.1, 0.1]}, "1 networks and 2 learning rates"),
+        ({"networks": [[np.ones((2, 1, 3))]]}, "have shapes"),
     ],
 )
 def test_refused(change, message):
     given = {
-        "layers": [np.ones((2, 1, 2))], "teacher": np.ones(2), "learning_rate": 0.1,
+        "networks": [[np.ones((2, 1, 2))]], "teacher": np.ones(2), "learning_rates": [0.1],
         "batch_size": 4, "at": [0], **change,
     }  # fmt: skip
-    layers, teacher = given.pop("layers"), given.pop("teacher")
+    networks, teacher = given.pop("networks"), given.pop("teacher")
     keys = numbered_keys(jax.random.key(0), 0, 2)
     with pytest.raises(ValueError, match=message):
-        train_directions(sphere_inputs(2).draw, layers, teacher, keys=keys, **given)
+        train_directions(sphere_inputs(2).draw, networks, teacher, keys=keys, **given)

@@ -88,18 +88,16 @@ class SphericalLaw:
 
     def draw(self, key: Key[Array, ""], count: int) -> Float[Array, "count d"]:
         """Draw independent inputs."""
-        directions, radius = jax.random.split(key)
-        x = jax.random.normal(directions, (count, self.dimension))
         if self.gaussian:
-            return self.radii[0] * x
-        x = x / jnp.linalg.norm(x, axis=1, keepdims=True)
+            return self.radii[0] * jax.random.normal(key, (count, self.dimension))
         if len(self.quantiles) == 1:
-            return self.quantiles[0] * x
+            return self.quantiles[0] * _directions(key, count, self.dimension)
+        directions, radius = jax.random.split(key)
+        x = _directions(directions, count, self.dimension)
         table = jnp.asarray(self.quantiles, x.dtype)
-        uniform = jax.random.uniform(radius, (count, 1), x.dtype)
-        return x * jnp.interp(
-            uniform, jnp.linspace(0, 1, len(self.quantiles), dtype=x.dtype), table
-        )
+        place = jax.random.uniform(radius, (count, 1), x.dtype) * (len(table) - 1)
+        below = jnp.minimum(place.astype(int), len(table) - 2)
+        return x * (table[below] + (place - below) * (table[below + 1] - table[below]))
 
 
 def gaussian_inputs(dimension: int, *, scale: float | int = 1.0) -> SphericalLaw:
@@ -181,6 +179,11 @@ def radial_inputs(
         tuple((mass / mass.sum()).tolist()),
         tuple(table.tolist()),
     )
+
+
+def _directions(key: Array, count: int, dimension: int) -> Array:
+    x = jax.random.normal(key, (count, dimension))
+    return x / jnp.linalg.norm(x, axis=1, keepdims=True)
 
 
 @lru_cache

@@ -90,7 +90,8 @@ def _singular_values(survey: Survey) -> Picture:
 
 def _changes(changes: Sequence[Sequence[Change]]) -> Picture:
     figure, axes = new_figure(2, titles=("distance of the laws", "distance of the entries"))
-    names = [change.name for change in changes[-1]]
+    # Checkpoints of networks of other widths share only some matrices, or none, with the first.
+    names = list(dict.fromkeys(change.name for step in changes for change in step))
     times = np.arange(1, len(changes) + 1)
     tables = {
         "wasserstein": np.full((len(changes), len(names)), np.nan),
@@ -98,9 +99,8 @@ def _changes(changes: Sequence[Sequence[Change]]) -> Picture:
     }
     for time, step in enumerate(changes):
         for change in step:
-            if change.name in names:
-                for key, table in tables.items():
-                    table[time, names.index(change.name)] = getattr(change, key)
+            for key, table in tables.items():
+                table[time, names.index(change.name)] = getattr(change, key)
     # a few layers by name, spread evenly over the file
     shown = sorted({round(x) for x in np.linspace(0, len(names) - 1, _MOST_LINES)})
     for ax, table in zip(axes, tables.values(), strict=True):

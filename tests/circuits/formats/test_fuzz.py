@@ -12,7 +12,7 @@ from widthwise.circuits.formats.aiger import write_aiger
 from widthwise.circuits.formats.bench import write_bench
 from widthwise.circuits.formats.blif import write_blif
 from widthwise.circuits.formats.bristol import write_bristol
-from widthwise.circuits.formats.verilog import write_verilog
+from widthwise.circuits.formats.verilog_writer import write_verilog
 
 FORMATS = ("aiger", "blif", "bristol", "bench", "verilog")
 WORDS = (

@@ -164,7 +164,7 @@ def test_numbers_on_a_grid():
         return [
             maximum(x, y), minimum(x, 0.5), absolute(x), x * y, 0.25 * x - y, x > y, x <= 0,
             relay(x), tournament(maximum, [x, y, 0]),
-            table(lambda a, b: np.exp(a - b), Grid(0, 8, unit=2**-7), x, y),
+            table(lambda a, b: np.exp(a - b), Grid(0, 8, unit=2**-7), x, y), relay(y, pair=True),
         ]  # fmt: skip
 
     circuit = trace(operations, half, half)
@@ -172,7 +172,7 @@ def test_numbers_on_a_grid():
     x, y = cases.T
     expected = [
         np.maximum(x, y), np.minimum(x, 0.5), abs(x), x * y, 0.25 * x - y, x > y, x <= 0, x,
-        np.maximum(np.maximum(x, y), 0), np.rint(np.exp(x - y) * 128) / 128,
+        np.maximum(np.maximum(x, y), 0), np.rint(np.exp(x - y) * 128) / 128, y,
     ]  # fmt: skip
     assert np.array_equal(outputs(circuit, x, y), np.stack(expected, axis=1))
 

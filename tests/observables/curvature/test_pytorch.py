@@ -4,17 +4,22 @@ import numpy as np
 import pytest
 
 import widthwise as ww
+from widthwise.observables import spectral_density
 
 torch = pytest.importorskip("torch")
 
 
 def test_a_model_in_one_line():
+    """Its sharpness, and the trace of its spectral density."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
     model = model.double()
     x = torch.randn(6, 3, dtype=torch.float64)
 
-    found = ww.sharpness(lambda model, x: torch.mean(model(x) ** 2), model, x)
+    def loss(model, x):
+        return torch.mean(model(x) ** 2)
+
+    found = ww.sharpness(loss, model, x)
 
     def value(*arrays):
         named = dict(zip(dict(model.named_parameters()), arrays, strict=True))
@@ -26,9 +31,15 @@ def test_a_model_in_one_line():
         torch.cat([block.reshape(n, m) for block, m in zip(row, sizes, strict=True)], dim=1)
         for row, n in zip(blocks, sizes, strict=True)
     ]
-    top = np.linalg.eigvalsh(torch.cat(rows).detach().numpy())[-1]
+    dense = torch.cat(rows).detach().numpy()
+    top = np.linalg.eigvalsh(dense)[-1]
     assert found.value <= top * (1 + 1e-12) <= found.upper * (1 + 2e-12)
     np.testing.assert_allclose(found.value, top, rtol=1e-4)
+    density = spectral_density(loss, model, x, probes=16, products=len(dense))
+    assert abs(float(density.trace) - np.trace(dense)) < 4 * float(density.trace_error)
+    # With as many products as parameters the nodes are eigenvalues.
+    gaps = np.abs(density.node.values[..., None] - np.linalg.eigvalsh(dense)).min(axis=-1)
+    assert np.all((gaps < 1e-8) | (density.weight.values < 1e-8))
 
 
 def test_refused_models():

@@ -8,7 +8,8 @@ from widthwise.circuits.formats.aiger import read_aiger, write_aiger
 from widthwise.circuits.formats.bench import read_bench, write_bench
 from widthwise.circuits.formats.blif import read_blif, write_blif
 from widthwise.circuits.formats.bristol import read_bristol, write_bristol
-from widthwise.circuits.formats.verilog import BeyondGates, read_verilog, write_verilog
+from widthwise.circuits.formats.verilog import BeyondGates, read_verilog
+from widthwise.circuits.formats.verilog_writer import write_verilog
 from widthwise.circuits.formats.yosys import has_yosys, read_with_yosys
 from widthwise.circuits.netlist import Netlist
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from widthwise.circuits.draft import Draft
-from widthwise.circuits.formats.decompose import to_and_xor
 from widthwise.circuits.formats.numbers import MAX_INPUTS, whole
 from widthwise.circuits.netlist import CircuitError, Kind, Netlist
 
@@ -23,7 +22,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>~\^|\^~|&&|\|\||[()\[\]{}:;,.=~!&|^?#*@+-])",
     re.DOTALL,
 )
-_PRIMITIVES = {
+PRIMITIVES = {
     "and": Kind.AND,
     "or": Kind.OR,
     "nand": Kind.NAND,
@@ -36,7 +35,7 @@ _PRIMITIVES = {
 _OPERATORS = [{"|": Kind.OR, "||": Kind.OR}, {"^": Kind.XOR, "~^": Kind.XNOR, "^~": Kind.XNOR}]
 _OPERATORS += [{"&": Kind.AND, "&&": Kind.AND}]
 _MAX_NESTING = 40
-_FALSE = "1'b0"
+FALSE = "1'b0"
 
 Bit = tuple[str, bool]
 
@@ -218,8 +217,8 @@ class _Reader:
                 if self._take(";"):
                     return
                 self._need(",")
-        elif word in _PRIMITIVES:
-            self._primitive(_PRIMITIVES[word])
+        elif word in PRIMITIVES:
+            self._primitive(PRIMITIVES[word])
         elif word == "reg" or word.startswith("always") or word == "initial":
             self._fail("combinational logic of gates")
         else:
@@ -259,8 +258,8 @@ class _Reader:
         self.draft.gate(Kind.BUF, target, [self._constant(wire, line)], line, negated=[negated])
 
     def _constant(self, wire: str, line: int) -> str:
-        if wire == _FALSE and not self.draft.drives(_FALSE):
-            self.draft.gate(Kind.CONST, _FALSE, [], line)
+        if wire == FALSE and not self.draft.drives(FALSE):
+            self.draft.gate(Kind.CONST, FALSE, [], line)
         return wire
 
     # Expressions: the wire of a single bit, and whether it is negated.
@@ -316,7 +315,7 @@ class _Reader:
         kind, word, _ = self.tokens[self.at]
         if kind == "bit":
             self.at += 1
-            wire, flipped = _FALSE, word.endswith("1")
+            wire, flipped = FALSE, word.endswith("1")
         elif self._take("("):
             wire, flipped = self._expression("", depth + 1)
             self._need(")")
@@ -332,41 +331,3 @@ class _Reader:
         reads = [self._constant(read, line) for read, _ in terms]
         self.draft.gate(kind, wire, reads, line, negated=[negated for _, negated in terms])
         return wire, False
-
-
-def write_verilog(netlist: Netlist, *, module: str = "circuit") -> str:
-    """Write a circuit as one module of assignments; names are escaped where they must be."""
-    graph = to_and_xor(netlist)
-    ports = [*graph.inputs, *dict.fromkeys(graph.outputs)]
-    if len(ports) != len(set(ports)):
-        raise ValueError("an output has the name of an input; Verilog cannot say that")
-    inner = [name for name in graph.gates if name not in set(ports)]
-    lines = [f"module {module} ({', '.join(map(_escape, ports))});"]
-    lines += [f"  input {_escape(name)};" for name in graph.inputs]
-    lines += [f"  output {_escape(name)};" for name in dict.fromkeys(graph.outputs)]
-    lines += [f"  wire {_escape(name)};" for name in inner]
-
-    def term(literal: int) -> str:
-        plain = _escape(graph.name(literal & ~1))
-        return f"~{plain}" if literal & 1 else plain
-
-    for gate, name in enumerate(graph.gates):
-        reads = [term(literal) for literal in graph.reads(gate)]
-        sign = " & " if graph.kinds[gate] == Kind.AND else " ^ "
-        lines.append(f"  assign {_escape(name)} = {sign.join(reads) or _FALSE};")
-    driven = set(graph.gates)
-    for name, literal in zip(graph.outputs, graph.output_literals.tolist(), strict=True):
-        if name in driven and graph.name(literal) != name:
-            raise ValueError(f"output {name!r} has the name of another wire")
-        if name not in driven:
-            lines.append(f"  assign {_escape(name)} = {term(literal)};")
-            driven.add(name)
-    return "\n".join([*lines, "endmodule", ""])
-
-
-def _escape(name: str) -> str:
-    plain = re.fullmatch(r"[A-Za-z_][\w$]*", name)
-    return name if plain and name not in _RESERVED else f"\\{name} "
-
-
-_RESERVED = {*_PRIMITIVES, "module", "endmodule", "input", "output", "wire", "tri", "assign", "reg"}

@@ -1,5 +1,7 @@
 """Circuits written as Python functions on typed wires, and their emulation by ReLU neurons."""
 
+from widthwise.circuits.typed.aes import aes128_circuit as aes128_circuit
+from widthwise.circuits.typed.aes import aes128_encrypt as aes128_encrypt
 from widthwise.circuits.typed.arithmetic import add_bits as add_bits
 from widthwise.circuits.typed.arithmetic import add_many as add_many
 from widthwise.circuits.typed.arithmetic import array_multiplier as array_multiplier
@@ -28,15 +30,14 @@ from widthwise.circuits.typed.booleans import toffoli as toffoli
 from widthwise.circuits.typed.booleans import xnor as xnor
 from widthwise.circuits.typed.booleans import xor as xor
 from widthwise.circuits.typed.emulation import emulate as emulate
+from widthwise.circuits.typed.gates import Gate as Gate
+from widthwise.circuits.typed.gates import gate as gate
 from widthwise.circuits.typed.grids import Grid as Grid
 from widthwise.circuits.typed.grids import absolute as absolute
 from widthwise.circuits.typed.grids import equal as equal
-from widthwise.circuits.typed.grids import floor as floor
 from widthwise.circuits.typed.grids import maximum as maximum
 from widthwise.circuits.typed.grids import minimum as minimum
 from widthwise.circuits.typed.grids import relay as relay
-from widthwise.circuits.typed.grids import square as square
-from widthwise.circuits.typed.grids import table as table
 from widthwise.circuits.typed.grids import times_bit as times_bit
 from widthwise.circuits.typed.grids import tournament as tournament
 from widthwise.circuits.typed.paths import bellman_ford as bellman_ford
@@ -49,9 +50,10 @@ from widthwise.circuits.typed.randomized import freivalds as freivalds
 from widthwise.circuits.typed.randomized import majority_error as majority_error
 from widthwise.circuits.typed.sha256 import sha256_circuit as sha256_circuit
 from widthwise.circuits.typed.sha256 import sha256_digest as sha256_digest
-from widthwise.circuits.typed.trace import Gate as Gate
+from widthwise.circuits.typed.tables import floor as floor
+from widthwise.circuits.typed.tables import square as square
+from widthwise.circuits.typed.tables import table as table
 from widthwise.circuits.typed.trace import TypedCircuit as TypedCircuit
-from widthwise.circuits.typed.trace import gate as gate
 from widthwise.circuits.typed.trace import trace as trace
 from widthwise.circuits.typed.tropical import Tropical as Tropical
 from widthwise.circuits.typed.verification import Comparison as Comparison

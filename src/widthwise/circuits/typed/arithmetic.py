@@ -15,8 +15,8 @@ from widthwise.circuits.typed.booleans import (
     or_,
     xor,
 )
+from widthwise.circuits.typed.gates import Neurons, gate, refuse
 from widthwise.circuits.typed.grids import Grid, maximum, minimum, relay, times_bit
-from widthwise.circuits.typed.trace import Neurons, gate, refuse
 from widthwise.circuits.typed.words import split_bits
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from widthwise.circuits.netlist import Kind, Netlist
 from widthwise.circuits.typed.affine import Affine
-from widthwise.circuits.typed.trace import Gate, TypedCircuit
+from widthwise.circuits.typed.gates import Gate
+from widthwise.circuits.typed.trace import TypedCircuit
 
 _KINDS = {
     "and": Kind.AND,

@@ -10,8 +10,8 @@ import numpy as np
 
 from widthwise.circuits.typed.affine import Affine, Number
 from widthwise.circuits.typed.booleans import Bool, BoolWire
+from widthwise.circuits.typed.gates import Recorder, Wire, gate, refuse
 from widthwise.circuits.typed.staircase import breakpoints, staircase
-from widthwise.circuits.typed.trace import Recorder, Wire, gate, refuse
 
 LARGEST_TABLE = 2**16
 """Most points of a table: beyond, take a function apart into gates."""
@@ -142,7 +142,7 @@ def _aligned(kind: str, x: Any, y: Any) -> tuple[Affine, Affine, Number]:
     if not isinstance(first, Wire):
         refuse(kind, (x, y), "it takes at least one wire")
     if not isinstance(first, GridWire):
-        first = _number(kind, first)
+        first = as_number(kind, first)
     x, y = first.coerce(kind, x), first.coerce(kind, y)
     if x.recorder is not y.recorder:
         refuse(kind, (x, y), "its operands belong to different circuits")
@@ -150,7 +150,8 @@ def _aligned(kind: str, x: Any, y: Any) -> tuple[Affine, Affine, Number]:
     return x.form * (x.type.unit / unit), y.form * (y.type.unit / unit), unit
 
 
-def _number(kind: str, wire: Any) -> GridWire:
+def as_number(kind: str, wire: Any) -> GridWire:
+    """Return a wire as a number on a grid, or refuse the gate."""
     if isinstance(wire, GridWire):
         return wire
     if isinstance(wire, BoolWire):
@@ -163,7 +164,7 @@ def _number(kind: str, wire: Any) -> GridWire:
 def _pair(kind: str, x: Any, y: Any) -> tuple[GridWire, GridWire]:
     """Return two numbers as wires of one unit."""
     a, b, unit = _aligned(kind, x, y)
-    any_ = next(_number(kind, w) for w in (x, y) if isinstance(w, Wire))
+    any_ = next(as_number(kind, w) for w in (x, y) if isinstance(w, Wire))
     return any_._like(a, unit), any_._like(b, unit)
 
 
@@ -172,7 +173,7 @@ def step(x: Any, *, above: bool = False) -> BoolWire:
 
     At most 2 neurons; none where the range of ``x`` decides.
     """
-    wire = _number("step", x)
+    wire = as_number("step", x)
     low, high = wire.codes
     first = int(above)
     if low >= first or high < first:
@@ -231,7 +232,7 @@ def tournament(better: Callable[[Any, Any], Any], wires: Sequence[Any]) -> Any:
 
 def absolute(x: Any) -> GridWire:
     """``relu(x) + relu(-x)``, 2 neurons."""
-    wire = _number("absolute", x)
+    wire = as_number("absolute", x)
     low, high = wire.codes
     ends = (0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
     (result,) = gate(
@@ -241,13 +242,25 @@ def absolute(x: Any) -> GridWire:
     return result
 
 
-def relay(x: Any) -> Any:
-    """The number itself one layer later: ``relu(x - low) + low``, 1 neuron."""
+def relay(x: Any, *, pair: bool = False) -> Any:
+    """The number itself one layer later: ``relu(x - low) + low``, 1 neuron.
+
+    Parameters
+    ----------
+    x
+        Any wire.
+    pair
+        Whether it is carried as ``relu(x) - relu(-x)``, 2 neurons: right for any number, not only
+        from the least code of the type on, and without the rounding of a shift by a large one.
+    """
     low = x.codes[0]
+
+    def emulate(net: Any, x: Affine) -> Affine:
+        return net.relu(x) - net.relu(-x) if pair else net.relu(x - low) + low
+
     (result,) = gate(
-        "relay", (x,), (x.type,), reference=lambda x: x,
-        emulate=lambda net, x: net.relu(x - low) + low, neurons=1,
-    )  # fmt: skip
+        "relay", (x,), (x.type,), reference=lambda x: x, emulate=emulate, neurons=1 + pair
+    )
     return result
 
 
@@ -256,7 +269,7 @@ def times_bit(bit: Any, x: Any) -> GridWire:
 
     A number that can be negative is shifted by its least value, times the bit.
     """
-    wire = _number("times_bit", x)
+    wire = as_number("times_bit", x)
     if not isinstance(bit, BoolWire):
         refuse("times_bit", (bit, x), "it takes a Bool() and a number")
     low, high = min(wire.codes[0], 0), wire.codes[1]
@@ -273,7 +286,7 @@ def multiply(x: Any, y: Any) -> GridWire:
 
     A square on a grid takes a neuron for each step of the grid.
     """
-    a, b = _number("multiply", x), _number("multiply", y)
+    a, b = as_number("multiply", x), as_number("multiply", y)
     (al, ah), (bl, bh) = a.codes, b.codes
     plus, minus = (al + bl, ah + bh), (al - bh, ah - bl)
     if plus[1] - plus[0] + minus[1] - minus[0] > LARGEST_TABLE:
@@ -298,90 +311,6 @@ def multiply(x: Any, y: Any) -> GridWire:
 def _squares(low: int, high: int) -> dict[int, int]:
     codes = range(low, high + 1)
     return breakpoints(codes, [code**2 for code in codes])
-
-
-def square(x: Any) -> GridWire:
-    """The square: on 0..N it takes N neurons, ``relu(x) + 2 sum_m relu(x - m)``."""
-    wire = _number("square", x)
-    low, high = wire.codes
-    unit = wire.type.unit**2
-    ends = (0 if low <= 0 <= high else min(low**2, high**2), max(low**2, high**2))
-    return table(np.square, Grid(ends[0] * unit, ends[1] * unit, unit), wire)
-
-
-def floor(x: Any) -> GridWire:
-    """The largest whole number below: a step of 2 neurons at each."""
-    wire = _number("floor", x)
-    ends = (math.floor(code * wire.type.unit) for code in wire.codes)
-    return table(np.floor, Grid(*ends), wire)
-
-
-def table(function: Callable[..., Any], type_: Any, *wires: Any) -> Any:
-    """Any function of numbers on finite grids, in one layer.
-
-    The arguments become one whole number, ``sum_i stride_i code_i``, and the function a staircase
-    over it: exact in floats, for its slopes are steps of the result and its ramps one unit long.
-    What is analytic (exp, sin, division) is on a digital machine such a table.
-
-    Parameters
-    ----------
-    function
-        Of as many arrays as there are wires; evaluated at all points once.
-    type_
-        Type of the result; values are rounded to its unit.
-    *wires
-        Numbers with at most 2^16 points together.
-
-    Returns
-    -------
-    wire of ``type_``
-
-    Raises
-    ------
-    TypeError
-        If there are more points, or the function leaves the range of ``type_``; the message names
-        the gate.
-
-    Examples
-    --------
-    >>> from widthwise.circuits.typed import trace
-    >>> octant = Grid(0, 1, unit=1 / 8)
-    >>> sine = trace(lambda x: table(np.sin, Grid(0, 1, unit=1 / 256), x), octant)
-    >>> sine.simulate(np.array([[0.5]])).item(), sine.neurons
-    (0.48046875, 7)
-    """
-    numbers = [_number("table", wire) for wire in wires]
-    ends = [wire.codes for wire in numbers]
-    sizes = [high - low + 1 for low, high in ends]
-    if math.prod(sizes) > LARGEST_TABLE:
-        refuse("table", wires, f"{math.prod(sizes)} points are more than {LARGEST_TABLE}")
-    strides = np.cumprod([1, *sizes[:-1]]).tolist()
-    axes = [
-        np.arange(low, high + 1) * wire.type.unit
-        for (low, high), wire in zip(ends, numbers, strict=True)
-    ]
-    grids = np.meshgrid(*axes, indexing="ij")
-    found = np.asarray(function(*grids), float).ravel(order="F") / type_.unit
-    low, high = type_.codes
-    if not np.all((np.rint(found) >= low) & (np.rint(found) <= high)):
-        at = int(np.argmin((np.rint(found) >= low) & (np.rint(found) <= high)))
-        point = ", ".join(f"{grid.ravel(order='F')[at]:g}" for grid in grids)
-        refuse("table", wires, f"at ({point}) it is {found[at] * type_.unit:g}, outside {type_}")
-    outputs = np.rint(found).astype(np.int64)
-    ramps = breakpoints(range(len(outputs)), outputs.tolist())
-    shift = sum(stride * low for stride, (low, _) in zip(strides, ends, strict=True))
-
-    def reference(*codes: Any) -> Any:
-        return outputs[sum(s * c for s, c in zip(strides, codes, strict=True)) - shift]
-
-    def emulate(net: Any, *forms: Affine) -> Affine:
-        place = Affine.sum((s * f for s, f in zip(strides, forms, strict=True)), -shift)
-        return staircase(net, place, ramps, int(outputs[0]))
-
-    (result,) = gate(
-        "table", numbers, (type_,), reference=reference, emulate=emulate, neurons=len(ramps)
-    )
-    return result
 
 
 def _grid(low: int, high: int, like: GridWire) -> Grid:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from widthwise.circuits.typed.affine import Affine
-from widthwise.circuits.typed.trace import Neurons
+from widthwise.circuits.typed.gates import Neurons
 
 
 def breakpoints(codes: Sequence[int], outputs: Sequence[int]) -> dict[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from widthwise.circuits.typed.affine import Affine
-from widthwise.circuits.typed.trace import Recorder, Wire, gate, refuse
+from widthwise.circuits.typed.gates import Recorder, Wire, gate, refuse
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from widthwise.circuits.typed.affine import Affine, Number
-from widthwise.circuits.typed.trace import Gate, TypedCircuit
+from widthwise.circuits.typed.gates import Gate
+from widthwise.circuits.typed.trace import TypedCircuit
 
 Run = Callable[[Float[np.ndarray, "batch inputs"]], Any]
 _BATCH = 4096

@@ -8,9 +8,9 @@ import numpy as np
 
 from widthwise.circuits.typed.affine import Affine
 from widthwise.circuits.typed.booleans import Bool, BoolWire, and_, or_, xor
+from widthwise.circuits.typed.gates import Neurons, Recorder, Wire, gate, refuse
 from widthwise.circuits.typed.grids import Grid, GridWire, times_bit
 from widthwise.circuits.typed.staircase import staircase
-from widthwise.circuits.typed.trace import Neurons, Recorder, Wire, gate, refuse
 
 
 @dataclass(frozen=True)

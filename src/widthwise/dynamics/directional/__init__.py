@@ -2,6 +2,9 @@
 
 from widthwise.dynamics.directional.bounds import DirectionalBounds as DirectionalBounds
 from widthwise.dynamics.directional.bounds import directional_bounds as directional_bounds
+from widthwise.dynamics.directional.descent_bounds import DescentBounds as DescentBounds
+from widthwise.dynamics.directional.descent_bounds import descent_bounds as descent_bounds
+from widthwise.dynamics.directional.descent_bounds import steady_norm as steady_norm
 from widthwise.dynamics.directional.flow import DirectionalFlow as DirectionalFlow
 from widthwise.dynamics.directional.flow import directional_flow as directional_flow
 from widthwise.dynamics.directional.gradient import aligned_gradient as aligned_gradient

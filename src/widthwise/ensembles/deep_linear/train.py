@@ -9,15 +9,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
-from scipy.linalg import eigvalsh
 
 from widthwise.ensembles.deep_linear.descent import Networks, State, Task, descend
+from widthwise.ensembles.deep_linear.observed import observed, squares
 from widthwise.networks.deep_linear import (
     Matrix,
     checked_weights,
     end_to_end,
-    loss_hessian,
-    weight_kernel,
 )
 from widthwise.networks.linear_regression import checked_task, loss_factor
 from widthwise.numerics.memory import refuse_beyond_memory
@@ -117,7 +115,7 @@ def train_deep_linear(
     dtype = np.float32 if _is_single(covariance, target) else np.float64
     layers, last_layer = _padded(found, last, size)
     away = (end_to_end(found, last)[..., 0, :] - goal[0]).reshape(-1, goal.shape[1])
-    limit = _LOST * factor / 2 * np.maximum(_squares(away, sigma), _squares(goal, sigma))
+    limit = _LOST * factor / 2 * np.maximum(squares(away, sigma), squares(goal, sigma))
     parts = {"covariance": sigma, "target": goal[0], "root": covariance_root(sigma)}
     with jax.enable_x64(dtype == np.float64):
         task = Task(
@@ -157,62 +155,7 @@ def train_deep_linear(
     )
     if lead:
         dataset = dataset.assign_coords(learning_rate=np.asarray(learning_rates, np.float64))
-    return dataset.assign(_observed(dataset, sigma, goal[0], factor, hessian))
-
-
-def deep_linear_weights(
-    found: xr.Dataset,
-) -> tuple[tuple[Float[np.ndarray, "... _ _"], ...], Float[np.ndarray, "... 1 _"] | None]:
-    """Return the weights W_1 to W_L of a dataset, and the readout if it was not trained.
-
-    Parameters
-    ----------
-    found
-        From `train_deep_linear`, whole or in part.
-    """
-    sizes = [int(size) for size in np.atleast_1d(found.attrs["sizes"])]
-    trained = bool(found.attrs["readout_trained"])
-    layers = np.asarray(found.layers.values, np.float64)
-    last = np.asarray(found.readout.values, np.float64)[..., None, :]
-    pairs = [*zip(sizes[1:], sizes[:-1], strict=True)]
-    square = pairs[:-1] if trained else pairs
-    weights = tuple(layers[..., k, :m, :n] for k, (m, n) in enumerate(square))
-    if trained:
-        return (*weights, last[..., : sizes[-2]]), None
-    return weights, last[..., : sizes[-1]]
-
-
-def _observed(
-    dataset: xr.Dataset, sigma: np.ndarray, goal: np.ndarray, factor: int, hessian: bool
-) -> dict:
-    weights, readout = deep_linear_weights(dataset)
-    dims = dataset.readout.dims[:-1]
-    sound = np.isfinite(dataset.readout.values[..., 0])
-    kept = tuple(np.where(sound[..., None, None], w, 0.0) for w in weights)
-    last = None if readout is None else np.where(sound[..., None, None], readout, 0.0)
-    away = end_to_end(kept, last)[..., 0, :] - goal
-    root = covariance_root(sigma)
-    curvature = np.linalg.eigvalsh(root.T @ weight_kernel(kept, last) @ root)[..., -1]
-    numbers = {
-        "distance": np.sum(away**2, axis=-1),
-        "excess": factor / 2 * _squares(away, sigma),
-        "gauss_newton": factor * curvature,
-    }
-    if hessian:
-        numbers["sharpness"] = factor * _sharpness(kept, last, sigma, away @ sigma)
-    return {name: (dims, np.where(sound, array, np.nan)) for name, array in numbers.items()}
-
-
-def _sharpness(
-    weights: tuple[Matrix, ...], readout: Matrix | None, sigma: np.ndarray, slope: np.ndarray
-) -> np.ndarray:
-    found = np.empty(slope.shape[:-1])
-    for at in np.ndindex(*found.shape):
-        last = None if readout is None else readout[at]
-        matrix = loss_hessian([w[at] for w in weights], sigma, slope[at][None], last)
-        top = len(matrix) - 1
-        found[at] = eigvalsh(matrix, subset_by_index=(top, top))[0]
-    return found
+    return dataset.assign(observed(dataset, sigma, goal[0], factor, hessian))
 
 
 def _in_batches(
@@ -262,10 +205,6 @@ def _train(
         path.append([np.asarray(part) for part in state.networks])
     layers_at, last_at = (np.stack(parts) for parts in zip(*path, strict=True))
     return layers_at, last_at, np.asarray(state.diverged_at)
-
-
-def _squares(away: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    return np.einsum("...i,ij,...j->...", away, sigma, away)
 
 
 def _padded(

@@ -164,13 +164,13 @@ def spectral_density(
     if probes < 2 or products < 2:
         raise ValueError(f"probes={probes} and products={products}: give at least two of each")
     problem = curvature(loss, params, args, outputs=outputs, rates=rates)
-    if not isinstance(problem, Curvature):
-        raise TypeError("the spectral density is for parameters in JAX: give arrays, not a module")
     starts = jax.random.split(jax.random.key(0) if key is None else key, probes)
-    nodes, weights = (
-        np.asarray(a, np.float64)
-        for a in _quadratures(problem, starts, min(products, problem.size))
-    )
+    count = min(products, problem.size)
+    if isinstance(problem, Curvature):
+        found = _compiled(problem, starts, count)
+    else:  # what is not JAX's is called back, by a program that nothing else can use
+        found = jax.jit(lambda keys: _quadratures(problem, keys, count))(starts)
+    nodes, weights = (np.asarray(a, np.float64) for a in found)
     if not np.isfinite(nodes[:, -1]).all():
         raise ValueError("the Hessian's product with a vector is not finite: check the loss")
     low, high = np.nanmin(nodes), np.nanmax(nodes)
@@ -196,14 +196,16 @@ def spectral_density(
     )
 
 
-@eqx.filter_jit
-def _quadratures(problem: Curvature, keys: Array, products: int) -> tuple[Array, Array]:
+def _quadratures(problem: Any, keys: Array, products: int) -> tuple[Array, Array]:
     product = problem.product()
 
     def one(key: Array) -> tuple[Array, Array]:
         start = jax.random.normal(key, (problem.size,), problem.dtype)
-        found: Ritz = ritz(krylov_space(product, start, products=products))
-        return found.values, found.weights
+        pairs: Ritz = ritz(krylov_space(product, start, products=products))
+        return pairs.values, pairs.weights
 
     with jax.default_matmul_precision("highest"):
         return jax.lax.map(one, keys)
+
+
+_compiled = eqx.filter_jit(_quadratures)

@@ -37,26 +37,26 @@ def layers_of(product: np.ndarray, depth: int) -> list[np.ndarray]:
 
 def trained(
     draw: Callable[[jax.Array, int], jax.Array],
-    layers: Sequence[np.ndarray],
+    networks: Sequence[Sequence[np.ndarray]],
     teacher: np.ndarray,
     *,
     keys: jax.Array,
-    learning_rate: float,
+    learning_rates: Sequence[float],
     batch_size: int,
     at: np.ndarray,
-) -> xr.Dataset:
+) -> list[xr.Dataset]:
     """Train members, all from the same layers, and keep what theory speaks of."""
     members = len(keys)
     found = train_directions(
         draw,
-        [np.broadcast_to(w, (members, *w.shape)) for w in layers],
+        [[np.broadcast_to(w, (members, *w.shape)) for w in layers] for layers in networks],
         teacher,
         keys=keys,
-        learning_rate=learning_rate,
+        learning_rates=learning_rates,
         batch_size=batch_size,
         at=at,
     )
-    return in_the_plane(found, teacher)
+    return [in_the_plane(each, teacher) for each in found]
 
 
 def in_the_plane(found: xr.Dataset, teacher: np.ndarray) -> xr.Dataset:

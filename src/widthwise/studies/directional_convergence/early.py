@@ -76,31 +76,29 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
 
 
 def shards(study: "DirectionalConvergence") -> list[Shard]:
-    """One for each law and depth."""
+    """One for each law: networks of all depths see the same samples."""
     return [
         shard
         for name in study.laws
-        for depth in study.early_depths
-        for shard in shards_of(
-            PART, {"law": name, "depth": depth}, members=study.members, batch=study.members
-        )
+        for shard in shards_of(PART, {"law": name}, members=study.members, batch=study.members)
     ]
 
 
 def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr.Dataset:
     """Stochastic gradient descent with fresh samples."""
-    name, depth = str(shard.settings["law"]), int(shard.settings["depth"])
+    name = str(shard.settings["law"])
     law = LAWS[name]
     teacher, start = plane_start(law.dimension, norm=NORM, angle=float(ANGLE))
-    return trained(
+    runs = trained(
         law.draw,
-        layers_of(start, depth),
+        [layers_of(start, depth) for depth in study.early_depths],
         teacher,
-        keys=member_keys(key, depth, shard.members),
-        learning_rate=rate(name, depth),
+        keys=member_keys(key, 0, shard.members),
+        learning_rates=[rate(name, depth) for depth in study.early_depths],
         batch_size=study.batch_size,
         at=records(),
     )
+    return xr.concat(runs, _depths(study))
 
 
 def claims(

@@ -26,6 +26,8 @@ PART = "images"
 LAYERS, RATE, BATCH, TEST = 5, 0.01, 100, 500
 FACTORS = (1.0, 10.0)
 """Of the inputs."""
+OPTIMIZER = optax.sgd(RATE)
+"""One object, so that both factors share a compiled program."""
 
 
 def predict(study: "DirectionalConvergence") -> xr.Dataset:
@@ -63,7 +65,7 @@ def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr
         key=key,
         members=shard.members,
         steps=study.image_steps,
-        optimizer=optax.sgd(RATE),
+        optimizer=OPTIMIZER,
         batch_size=BATCH,
         loss="cross_entropy",
         record="output",

@@ -93,18 +93,15 @@ def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr
     """Train on the points; average gradients over draws."""
     side = np.array([LIMIT[1], -LIMIT[0]])
     start = NORM * (np.cos(ANGLE) * LIMIT + np.sin(ANGLE) * side)
-    runs = [
-        trained(
-            draw_points,
-            layers_of(start, depth),
-            LIMIT,
-            keys=member_keys(key, depth, shard.members),
-            learning_rate=RATE,
-            batch_size=study.batch_size,
-            at=AT,
-        )
-        for depth in DEPTHS
-    ]
+    runs = trained(
+        draw_points,
+        [layers_of(start, depth) for depth in DEPTHS],
+        LIMIT,
+        keys=member_keys(key, 0, shard.members),
+        learning_rates=[RATE] * len(DEPTHS),
+        batch_size=study.batch_size,
+        at=AT,
+    )
     angle = np.stack([np.arctan2(np.abs(r.across), r.along).values for r in runs], axis=1)
     v, across = _frame()
     pull = np.empty((shard.size, len(STRETCH), len(RADII)))

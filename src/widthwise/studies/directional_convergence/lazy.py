@@ -64,35 +64,36 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
 
 
 def shards(study: "DirectionalConvergence") -> list[Shard]:
-    """One for each scale and width."""
-    count = study.lazy_members
-    return [
-        shard
-        for s in study.scales
-        for width in study.widths
-        for shard in shards_of(PART, {"scale": s, "width": width}, members=count, batch=count)
-    ]
+    """One: all networks see the same samples."""
+    return shards_of(PART, {}, members=study.lazy_members, batch=study.lazy_members)
 
 
 def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr.Dataset:
     """Train the networks on fresh samples."""
-    s, width = float(shard.settings["scale"]), int(shard.settings["width"])
-    each = [weights(study, width, member) for member in range(*shard.members)]
-    # Factors of the outputs go into the weights, and their squares into the learning rate.
-    factor = np.sqrt(s / np.sqrt(width))
-    layers = [factor * np.stack(w) for w in zip(*each, strict=True)]
+    networks, rates = [], []
+    for s in study.scales:
+        for width in study.widths:
+            each = [weights(study, width, member) for member in range(*shard.members)]
+            # Factors of the outputs go into the weights, and their squares into the learning rate.
+            factor = np.sqrt(s / np.sqrt(width))
+            networks.append([factor * np.stack(w) for w in zip(*each, strict=True)])
+            rates.append(float(RATE / s**2 * factor**2))
     found = train_directions(
         LAW.draw,
-        layers,
+        networks,
         TEACHER,
-        keys=member_keys(key, width, shard.members),
-        learning_rate=RATE / s**2 * factor**2,
+        keys=member_keys(key, 0, shard.members),
+        learning_rates=rates,
         batch_size=2 * study.batch_size,
         at=AT,
     )
-    w = found["product"].values
-    along = w @ TEACHER
-    return xr.Dataset({"angle": (("member", "record"), np.arctan2(np.abs(w[..., 0]), along))})
+    w = np.stack([one["product"].values for one in found])
+    angle = np.arctan2(np.abs(w[..., 0]), w @ TEACHER)
+    shape = (len(study.scales), len(study.widths), *angle.shape[1:])
+    return xr.Dataset(
+        {"angle": (("scale", "width", "member", "record"), angle.reshape(shape))},
+        coords={"scale": list(study.scales), "width": list(study.widths)},
+    )
 
 
 def claims(

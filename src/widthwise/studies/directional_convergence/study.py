@@ -7,7 +7,15 @@ from annotated_types import Ge, Gt, Le, MinLen
 from typing_extensions import Doc
 
 from widthwise.experiments import Reference, Study
-from widthwise.studies.directional_convergence import early, images, inputs, lazy, phases
+from widthwise.studies.directional_convergence import (
+    descent,
+    early,
+    images,
+    inputs,
+    late,
+    lazy,
+    phases,
+)
 
 Law = Literal["circle", "gaussian", "radial"]
 
@@ -29,7 +37,10 @@ class DirectionalConvergence(Study):
     Predicted is gradient descent on all inputs, by the exact gradient at the networks' learning
     rate; the tolerance is its distance from gradient flow, which the two equations speak of, and
     the noise of one network, sqrt(learning rate / batch size). For the early power, a limit, it is
-    twice the distance of the exact flow and descent from that limit, and the noise; in the lazy
+    twice the distance of the exact flow and descent from that limit, and the noise; so it is for
+    the power of time in the norm at long times. At learning rates far beyond stability the norm is
+    held against exact descent within what the samples of one step move; the angle, at every step,
+    against its proven bound. In the lazy
     limit twice the fluctuation sqrt(2/width) of the kernel. For stretched inputs it is half the
     distance to the prediction without stretching. Claims of more and less have none.
     """
@@ -42,7 +53,7 @@ class DirectionalConvergence(Study):
         year=2021,
         venue="NeurIPS",
     )
-    parts = (phases, early, inputs, lazy, images)
+    parts = (phases, early, late, descent, inputs, lazy, images)
 
     laws: Annotated[
         tuple[Law, ...], MinLen(1), Doc("Laws of the inputs; the first one is drawn in full.")
