@@ -77,5 +77,6 @@ from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
 from .report import write_page as write_page
+from .report import write_site as write_site
 
 __version__: str

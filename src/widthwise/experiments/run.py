@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import xarray as xr
@@ -16,6 +16,9 @@ from widthwise.experiments.parameters import Parameter, nearest
 from widthwise.experiments.reference import Reference
 from widthwise.experiments.store import DamagedFile, read_tree, write_tree
 from widthwise.plotting import Picture
+
+if TYPE_CHECKING:
+    from widthwise.experiments.study import Study
 
 SCHEMA = 1
 FILE = "run.nc"
@@ -67,8 +70,8 @@ class Run:
         """Whether any claim fails."""
         return any(claim.verdict == "fails" for claim in self.claims)
 
-    def figures(self) -> list[Picture]:
-        """Draw the pictures of the study from the stored numbers.
+    def drawable(self) -> "type[Study]":
+        """Return the class of the study if it can draw this run.
 
         Raises
         ------
@@ -87,8 +90,18 @@ class Run:
                 f"{self.path} was made by revision {self.provenance['revision']} of {self.study}, "
                 f"this is revision {cls.revision}: run it again"
             )
+        return cls
+
+    def figures(self) -> list[Picture]:
+        """Draw the pictures of the study from the stored numbers.
+
+        Raises
+        ------
+        ValueError
+            If the study cannot be imported, or has changed since.
+        """
         with jax.enable_x64(True):
-            study = cls.from_parameters(self.parameters)
+            study = self.drawable().from_parameters(self.parameters)
             return study.figures(self.prediction, self.measurement)
 
     def to_json(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from widthwise.plotting.axes import legend as legend
 from widthwise.plotting.axes import log_axis as log_axis
 from widthwise.plotting.axes import new_figure as new_figure
 from widthwise.plotting.axes import square as square
+from widthwise.plotting.files import pdf as pdf
 from widthwise.plotting.files import png as png
 from widthwise.plotting.files import save as save
 from widthwise.plotting.marks import band as band

@@ -2,4 +2,6 @@
 
 from widthwise.report.page import render as render
 from widthwise.report.page import write_page as write_page
+from widthwise.report.site import Site as Site
+from widthwise.report.site import write_site as write_site
 from widthwise.report.weights import write_weights_page as write_weights_page
