@@ -79,6 +79,7 @@ def test_help_of_a_study_shows_its_fields(widthwise) -> None:
         "run",
         "list",
         "report",
+        "compare",
         "activation",
         "regress",
         "cite",

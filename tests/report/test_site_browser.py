@@ -18,9 +18,9 @@ from browsing import (  # pyright: ignore[reportMissingImports]
     saved,
 )
 
-from widthwise.experiments import Run
+from widthwise.experiments import Run, compare
 from widthwise.plotting import Picture, measured, new_figure, pdf, svg, theory
-from widthwise.report import render
+from widthwise.report import render, write_comparison
 from widthwise.report.figures import cards
 
 # The driver of the browser leaves its pipes to the garbage collector.
@@ -115,6 +115,16 @@ def test_a_chart_puts_points_where_the_numbers_are(browser, site, runs: list[Run
     slope, offset = np.polyfit(values, places, 1)
     expected = slope * np.array([claim[1].measured, claim[0].measured]) + offset
     np.testing.assert_allclose(heights, expected, atol=0.5)
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESK, "dark"), (PHONE, "light")])
+def test_a_comparison_fits_and_is_accessible(browser, runs, size, theme, tmp_path) -> None:
+    path = write_comparison(compare(*runs), tmp_path / "both.html")
+    with opened(browser, path, size, theme) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert tab.locator("#claims tbody tr").count() == len(runs[0].claims)
+        assert "members" in (tab.locator("#parameters").text_content() or "")
+        assert grave_violations(tab) == []
 
 
 def test_numbers_of_a_figure_as_json_are_those_of_its_csv(browser, page) -> None:

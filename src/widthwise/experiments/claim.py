@@ -136,9 +136,14 @@ def judge(claims: Sequence[Claim], level: float = 0.05) -> tuple[JudgedClaim, ..
         raise ValueError(f"claims need distinct names; found twice: {', '.join(twice)}")
     if not claims:
         return ()
-    single = -math.expm1(math.log1p(-level) / len(claims))
-    quantile = float(ndtri(1 - single / 2))
+    quantile = family_quantile(level, len(claims))
     return tuple(_judge_one(claim, quantile) for claim in claims)
+
+
+def family_quantile(level: float, count: int) -> float:
+    """Return the two-sided normal quantile of one among `count`, at a level for all together."""
+    single = -math.expm1(math.log1p(-level) / count)
+    return float(ndtri(1 - single / 2))
 
 
 def _judge_one(claim: Claim, quantile: float) -> JudgedClaim:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from widthwise.experiments import JudgedClaim
+from widthwise.experiments import JudgedClaim, claim_rows
 from widthwise.experiments.parameters import value_in_words
-from widthwise.report import claims as claim_rows
 from widthwise.report.citations import bibliography
 from widthwise.report.document import document
 from widthwise.report.entries import Entry

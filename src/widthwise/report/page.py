@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from widthwise.experiments import Run
+from widthwise.experiments import Run, claim_rows
 from widthwise.experiments.parameters import value_in_words
 from widthwise.experiments.store import write_text
-from widthwise.report import claims as claim_rows
 from widthwise.report.citations import bibliography
 from widthwise.report.document import document
 from widthwise.report.figures import FigureCard, cards

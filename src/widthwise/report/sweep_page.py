@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from widthwise.experiments import JudgedClaim
+from widthwise.experiments import JudgedClaim, claim_rows
 from widthwise.experiments.parameters import value_in_words
-from widthwise.report import claims as claim_rows
 from widthwise.report.citations import bibliography
 from widthwise.report.document import document, fragment
 from widthwise.report.entries import Entry
