@@ -64,6 +64,11 @@ class Claim:
                 f"claim {self.name!r}: kind is 'equal', 'at_most' or 'at_least', not {self.kind!r}"
             )
 
+    def _repr_html_(self) -> str:
+        from widthwise.experiments.notebook import claim_html
+
+        return claim_html(self)
+
     @property
     def z(self) -> float:
         """Distance of measurement and prediction in standard errors, signed."""
@@ -106,6 +111,17 @@ class JudgedClaim(Claim):
         for name in ("measured", "standard_error", "quantile"):
             kept[name] = math.nan if kept[name] is None else kept[name]
         return cls(**kept)
+
+
+class Claims(tuple[JudgedClaim, ...]):
+    """Judged claims, which a notebook shows as a table."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from widthwise.experiments.notebook import claims_html
+
+        return claims_html(self)
 
 
 def judge(claims: Sequence[Claim], level: float = 0.05) -> tuple[JudgedClaim, ...]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import xarray as xr
 
-from widthwise.experiments.claim import JudgedClaim
+from widthwise.experiments.claim import Claims, JudgedClaim
 from widthwise.experiments.parameters import Parameter, nearest
 from widthwise.experiments.reference import Reference
 from widthwise.experiments.store import DamagedFile, read_tree, write_tree
-from widthwise.plotting import Picture
+from widthwise.plotting import Pictures
 
 if TYPE_CHECKING:
     from widthwise.experiments.study import Study
@@ -65,6 +65,14 @@ class Run:
     warnings: tuple[str, ...]
     path: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "claims", Claims(self.claims))
+
+    def _repr_html_(self) -> str:
+        from widthwise.experiments.notebook import run_html
+
+        return run_html(self)
+
     @property
     def failed(self) -> bool:
         """Whether any claim fails."""
@@ -92,8 +100,14 @@ class Run:
             )
         return cls
 
-    def figures(self) -> list[Picture]:
+    def figures(self) -> Pictures:
         """Draw the pictures of the study from the stored numbers.
+
+        Returns
+        -------
+        Pictures
+            A list; a notebook shows all of them, ``run.figures()["name"]`` is one, and its
+            ``figure`` the matplotlib figure.
 
         Raises
         ------
@@ -102,7 +116,7 @@ class Run:
         """
         with jax.enable_x64(True):
             study = self.drawable().from_parameters(self.parameters)
-            return study.figures(self.prediction, self.measurement)
+            return Pictures(study.figures(self.prediction, self.measurement))
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``widthwise run --json`` prints, as plain values."""

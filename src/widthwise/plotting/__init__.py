@@ -17,6 +17,8 @@ from widthwise.plotting.marks import power_law as power_law
 from widthwise.plotting.marks import reference_line as reference_line
 from widthwise.plotting.marks import theory as theory
 from widthwise.plotting.pictures import Picture as Picture
+from widthwise.plotting.pictures import Pictures as Pictures
 from widthwise.plotting.style import PALETTE as PALETTE
 from widthwise.plotting.style import colour as colour
+from widthwise.plotting.style import paper_style as paper_style
 from widthwise.plotting.svg import svg as svg
