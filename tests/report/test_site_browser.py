@@ -177,4 +177,4 @@ def test_a_run_with_many_figures_is_light_and_opens_at_once(browser, heavy: Path
         last.scroll_into_view_if_needed()
         assert last.locator("svg").bounding_box()["height"] > 100  # pyright: ignore[reportOptionalSubscript]
     print(f"{heavy.stat().st_size / 1e6:.1f} MB, complete after {milliseconds:.0f} ms")
-    assert milliseconds < 30_000  # a hang; speed itself is measured in benchmarks
+    assert milliseconds < 30_000  # a hang: on a machine with other work no time is a promise
