@@ -1,6 +1,7 @@
 """A folder of runs as a site: what is written, what is told, what cannot be shown."""
 
 import base64
+import dataclasses
 import gzip
 import json
 import re
@@ -17,7 +18,7 @@ from widthwise.report.entries import Entry
 from widthwise.report.figures import FigureCard, cards
 from widthwise.report.sweep_page import ROOM, render_sweep
 from widthwise.report.swept import sweeps_of
-from widthwise.report.tables import Room
+from widthwise.report.tables import Download, Room
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,15 @@ def test_figures_that_do_not_fit_a_sweep_are_on_the_pages_of_its_runs(runs) -> N
         drawn.append(entry)
         return [heavy]
 
+    def with_files(entry: Entry) -> list[FigureCard]:
+        return [light]
+
+    file = Download("x.pdf", f"data:application/pdf;base64,{noise}")
+    light = dataclasses.replace(heavy, svg="<svg></svg>", pdf=file)
+    (packed, *_) = re.findall(r'id="packed-0">(.*?)</script>', render_sweep(sweep, with_files))
+    text = gzip.decompress(base64.b64decode(packed)).decode()
+    assert "PDF on its page" in text
+    assert 'id="figure-heavy"' in text
     html = render_sweep(sweep, figures)
     assert drawn == list(sweep.entries)
     assert len(html) < ROOM + 200_000

@@ -101,7 +101,7 @@ def paper_style() -> Iterator[None]:
     >>> from widthwise.plotting import new_figure, paper_style
     >>> with paper_style():
     ...     figure, _ = new_figure()
-    >>> round(figure.get_figwidth(), 2)
+    >>> print(figure.get_figwidth())
     3.4
     """
     file = resources.files("widthwise.plotting") / "paper.mplstyle"

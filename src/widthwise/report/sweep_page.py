@@ -1,6 +1,7 @@
 """The runs of a sweep on one page: a slider for each swept parameter."""
 
 import base64
+import dataclasses
 import gzip
 import itertools
 import json
@@ -93,21 +94,32 @@ def _fixed(sweep: SweptRuns) -> list[tuple[str, str]]:
 
 
 def _packed(entry: Entry, figures: Sequence[FigureCard], share: int) -> str:
-    """Return claims and figures of a run as compressed HTML; figures that do not fit are linked."""
-    kept = len(figures)
+    """Return claims and figures of a run as compressed HTML, no longer than its share.
+
+    What does not fit is linked on the page of the run: first the PDFs, then figures.
+    """
+    whole = _compressed(entry, figures, 0)
+    if len(whole) <= share:
+        return whole
+    light = [dataclasses.replace(figure, pdf=None) for figure in figures]
+    kept = len(light)
     while True:
-        text = fragment(
-            "swept_run.html",
-            name=entry.study,
-            page=entry.page,
-            claims=claim_rows.rows(entry.claims),
-            figures=figures[:kept],
-            left_out=len(figures) - kept,
-        )
-        packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+        packed = _compressed(entry, light[:kept], len(light) - kept)
         if len(packed) <= share or kept == 0:
             return packed
         kept = min(kept - 1, kept * share // len(packed))
+
+
+def _compressed(entry: Entry, figures: Sequence[FigureCard], left_out: int) -> str:
+    text = fragment(
+        "swept_run.html",
+        name=entry.study,
+        run_page=entry.page,
+        claims=claim_rows.rows(entry.claims),
+        figures=figures,
+        left_out=left_out,
+    )
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _data(sweep: SweptRuns) -> dict[str, Any]:
