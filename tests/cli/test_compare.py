@@ -19,7 +19,7 @@ def folders(widthwise) -> list[str]:
     return [found[0.3], found[0.5]]
 
 
-def test_two_runs_as_a_table_a_page_and_json(widthwise, folders) -> None:
+def test_two_runs_as_a_table_a_page_and_json_and_mistakes(widthwise, folders) -> None:
     status, out, err = widthwise("compare", *folders)
     assert (status, err) == (0, "")
     for words in ("Parameters that differ", "bias", "variance at 16", "Note: both have seed 0"):
@@ -34,9 +34,7 @@ def test_two_runs_as_a_table_a_page_and_json(widthwise, folders) -> None:
     assert found["page"] == "both.html"
     assert found["parameters"] == [{"name": "bias", "first": "0.3", "second": "0.5"}]
     assert found["claims"][0]["predicted_difference"] == pytest.approx(0.0025)
-
-
-def test_mistakes_are_one_line_and_exit_status_two(widthwise, folders) -> None:
+    # in one test, since making the runs takes longest: every mistake is one line
     Path("cut.nc").write_bytes(Path(folders[0], "run.nc").read_bytes()[:-9])
     for words, message in (
         ((folders[0], "nowhere"), "does not exist"),

@@ -54,5 +54,8 @@ def site(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = folder / run.path.parent.name
         place.mkdir()
         shutil.copy(run.path, place)
-    write_site(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        # drawing PDFs takes longest and is tested elsewhere
+        patch.setattr("widthwise.report.figures.pdf", lambda _: b"%PDF")
+        write_site(folder)
     return folder
