@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from widthwise.experiments import Run
-from widthwise.plotting import Picture, measured, new_figure
+from widthwise.plotting import Picture, Pictures, measured, new_figure
 from widthwise.report import render, write_site
 from widthwise.report.entries import Entry
 from widthwise.report.figures import FigureCard, cards
@@ -74,7 +74,7 @@ def test_the_sweep_carries_all_claims_in_order(pages, runs) -> None:
 def test_what_cannot_be_shown_is_listed_and_the_rest_is_written(
     site, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Run, "figures", lambda _: [])
+    monkeypatch.setattr(Run, "figures", lambda _: Pictures())
     folder = tmp_path / "<b>runs"
     shutil.copytree(site, folder, ignore=shutil.ignore_patterns("*.html"))
     first, *others = sorted(folder.glob("*/run.nc"))
