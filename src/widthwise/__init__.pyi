@@ -32,6 +32,7 @@ from .experiments import Run as Run
 from .experiments import Shard as Shard
 from .experiments import Study as Study
 from .experiments import Sweep as Sweep
+from .experiments import compare as compare
 from .networks import NTK as NTK
 from .networks import Abs as Abs
 from .networks import Aggregate as Aggregate
@@ -76,6 +77,8 @@ from .observables import sharpness as sharpness
 from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
+from .report import write_comparison as write_comparison
 from .report import write_page as write_page
+from .report import write_site as write_site
 
 __version__: str

@@ -79,6 +79,7 @@ def test_help_of_a_study_shows_its_fields(widthwise) -> None:
         "run",
         "list",
         "report",
+        "compare",
         "activation",
         "regress",
         "cite",
@@ -108,17 +109,20 @@ def test_list(widthwise) -> None:
 def test_report_writes_pages_again(widthwise) -> None:
     widthwise(*QUICK)
     (page,) = Path("runs").glob("*/report.html")
-    for words in (
-        ("report",),
-        ("report", str(page.parent)),
-        ("report", str(page.parent / "run.nc")),
-    ):
+    for words in (("report", str(page.parent)), ("report", str(page.parent / "run.nc"))):
         page.unlink()
         status, out, _ = widthwise(*words)
         assert (status, out.strip()) == (0, str(page))
         assert page.exists()
-    _, out, _ = widthwise("report", "--json")
-    assert json.loads(out) == [str(page)]
+    page.unlink()
+    status, out, _ = widthwise("report", "--json")
+    assert (status, json.loads(out)) == (0, ["runs/index.html", str(page)])
+    assert page.exists()
+    page.with_name("run.nc").write_bytes(b"")
+    status, out, err = widthwise("report")
+    assert (status, out.strip()) == (2, "runs/index.html")
+    assert "not shown" in err
+    assert "damaged" in err
 
 
 def test_cite(widthwise) -> None:

@@ -2,21 +2,21 @@
 
 import csv
 import io
-import os
-import re
-import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
 
 pytest.importorskip("playwright")
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Download, Page, sync_playwright
+from browsing import (  # pyright: ignore[reportMissingImports]
+    DESK,
+    PHONE,
+    background,
+    grave_violations,
+    opened,
+    saved,
+)
 
 from widthwise.observables import survey
 from widthwise.report import write_weights_page
@@ -26,64 +26,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-DESK, PHONE = (1280, 900), (390, 844)
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        message = f"no Chromium found under the names {', '.join(names)}"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def opened(
-    browser: Browser, page: Path, size=DESK, theme: Literal["light", "dark"] = "light"
-) -> Iterator[Page]:
-    """Open the page offline; any complaint of the browser or request to the network fails."""
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=theme, offline=True
-    )
-    tab = context.new_page()
-    found: list[str] = []
-    tab.on("console", lambda message: found.append(message.text))
-    tab.on("pageerror", lambda error: found.append(str(error)))
-    tab.on("request", lambda request: found.append(request.url) if is_remote(request.url) else None)
-    tab.goto(page.as_uri())
-    try:
-        yield tab
-        assert found == []
-    finally:
-        context.close()
-
-
-def is_remote(url: str) -> bool:
-    return not url.startswith(("file:", "data:", "blob:"))
-
-
-def saved(tab: Page, selector: str) -> tuple[str, str]:
-    """Click what downloads a file; return the name and the content."""
-    with tab.expect_download() as event:
-        tab.locator(selector).first.click()
-    download: Download = event.value
-    return download.suggested_filename, Path(download.path()).read_text(encoding="utf-8")
-
-
-def background(tab: Page) -> float:
-    """Mean red, green and blue of the page's background."""
-    colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-    return float(np.mean([float(x) for x in re.findall(r"[\d.]+", colour)[:3]]))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -95,13 +37,7 @@ def test_page_fits_and_is_accessible(browser, page, size, theme):
         figures = tab.locator("figure svg[role=img]")
         assert figures.count() == 3
         assert all(figures.nth(i).is_visible() for i in range(3))
-        violations = Axe().run(tab).response["violations"]
-        grave = [
-            (v["id"], [node["html"][:120] for node in v["nodes"]])
-            for v in violations
-            if v["impact"] in {"serious", "critical"}
-        ]
-        assert grave == []
+        assert grave_violations(tab) == []
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +63,7 @@ def test_weights_page_fits_and_is_accessible(browser, weights_page, size, theme)
         first.locator("summary").click()
         assert first.locator("table").first.is_visible()
         assert first.locator(".spectrum svg[role=img]").is_visible()
-        violations = Axe().run(tab).response["violations"]
-        grave = [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in violations
-                 if v["impact"] in {"serious", "critical"}]  # fmt: skip
-        assert grave == []
+        assert grave_violations(tab) == []
 
 
 def test_figures_take_the_colour_of_the_text(browser, page):
@@ -178,7 +111,7 @@ def test_wide_tables_scroll_by_keyboard_on_a_phone(browser, page):
 
 def test_downloads_carry_the_numbers(browser, page, run):
     with opened(browser, page) as tab:
-        name, text = saved(tab, "#figure-variance a[download]")
+        name, text = saved(tab, "#figure-variance a[download$=csv]")
         assert name == "average-noise-variance.csv"
         assert text == run.figures()[1].csv()
         name, text = saved(tab, "#claims a[download]")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from widthwise.experiments import Run
-from widthwise.plotting import Picture, new_figure
+from widthwise.plotting import Picture, Pictures, new_figure
 from widthwise.report import page as page_module
 from widthwise.report import render, write_page
 
@@ -123,9 +123,9 @@ def test_everything_of_the_run_is_told(outline, run):
 class Given(Run):
     """A run whose pictures are given, not drawn."""
 
-    pictures: ClassVar[list[Picture]] = []
+    pictures: ClassVar[Pictures] = Pictures()
 
-    def figures(self) -> list[Picture]:
+    def figures(self) -> Pictures:
         return self.pictures
 
 

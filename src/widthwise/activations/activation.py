@@ -73,6 +73,11 @@ class Activation:
         """Evaluate pointwise."""
         return self.gain * self.function(z) + self.offset
 
+    def _repr_html_(self) -> str:
+        from widthwise.activations.notebook import activation_html
+
+        return activation_html(self)
+
     @property
     def rule(self) -> KinkRule:
         """The quadrature rule that its kinks call for."""

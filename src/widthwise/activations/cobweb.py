@@ -13,7 +13,11 @@ _STEPS = 30
 
 
 def cobweb(
-    phi: Activation, *, start: float | int = 0.9, variance: float | int = 1.0
+    phi: Activation,
+    *,
+    start: float | int = 0.9,
+    variance: float | int = 1.0,
+    ax: Axes | None = None,
 ) -> plotting.Picture:
     """Draw the correlation map of an activation and the path of one correlation through layers.
 
@@ -25,8 +29,10 @@ def cobweb(
         Correlation at the input, in [-1, 1].
     variance
         Pre-activation variance.
+    ax
+        Axes to draw on; a figure is made unless given.
     """
-    figure, (ax,) = plotting.new_figure()
+    figure, (ax,) = plotting.new_figure(ax=ax)
     _draw(ax, phi, start, variance)
     plotting.legend(ax, place="outside")
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in phi.name).strip("-")

@@ -13,13 +13,15 @@ LARGEST = 150  # neurons; beyond that names and lines cover each other
 _SWEEPS = 8
 
 
-def draw_network(network: ReluNetwork) -> Picture:
+def draw_network(network: ReluNetwork, *, ax: Axes | None = None) -> Picture:
     """Draw inputs, neurons and outputs in columns, with a line for each weight.
 
     Parameters
     ----------
     network
         A network of at most 150 neurons.
+    ax
+        Axes to draw on; a figure is made unless given.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def draw_network(network: ReluNetwork) -> Picture:
     edges, weights = _edges(network)
     height = _heights(column, edges, max(sizes))
     tall = max(2.4, 0.36 * max(sizes) + 1.2)
-    figure, (axes,) = new_figure(size=(max(4.6, 1.25 * len(sizes)), tall))
+    figure, (axes,) = new_figure(size=(max(4.6, 1.25 * len(sizes)), tall), ax=ax)
     places = np.stack([column, height], axis=1).astype(float)
     for sign, series, style in ((1, 0, "-"), (-1, 1, (0, (3, 2)))):
         lines = LineCollection(
@@ -63,7 +65,10 @@ def draw_network(network: ReluNetwork) -> Picture:
         Line2D([], [], color=colour(0), label="weight above 0"),
         Line2D([], [], color=colour(1), linestyle=(0, (3, 2)), label="below 0"),
     ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
+    if ax is None:
+        figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
+    else:
+        axes.legend(handles=handles, loc="best", frameon=False)
     return Picture(
         name="network",
         title="The network of the circuit",

@@ -12,6 +12,7 @@ from rich.console import Console
 from widthwise.cli.activation import activation
 from widthwise.cli.circuits import compile_, simulate
 from widthwise.cli.cite import cite
+from widthwise.cli.compare import compare
 from widthwise.cli.listing import list_studies
 from widthwise.cli.output import parse
 from widthwise.cli.pages import report
@@ -43,6 +44,7 @@ def root() -> App:
     app.command(list_studies, name="list")
     app.command(run, help_flags=[], version_flags=[])
     app.command(report)
+    app.command(compare)
     app.command(status)
     app.command(shard)
     app.command(combine)

@@ -160,7 +160,7 @@ def _run(study: "type[Study]", given: dict[str, Any]) -> int:
 
 def _claims_table(run: "Run") -> None:
     from widthwise.cli.output import line, table
-    from widthwise.report.claims import headline
+    from widthwise.experiments.claim_rows import headline
     from widthwise.report.wording import duration
 
     columns = ("claim", ">predicted", ">measured ± se", ">tolerance", ">z", "verdict")
@@ -176,7 +176,7 @@ def _claims_table(run: "Run") -> None:
 def _claim_row(claim: "JudgedClaim") -> list[Any]:
     from rich.text import Text
 
-    from widthwise.report.claims import rows
+    from widthwise.experiments.claim_rows import rows
 
     (row,) = rows([claim])
     return [

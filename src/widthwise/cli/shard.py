@@ -81,12 +81,12 @@ def combine(
     """
     from widthwise.cli.output import line, print_json, table
     from widthwise.cli.target import runs_at, title
+    from widthwise.experiments.claim_rows import headline
     from widthwise.experiments.driver import finish
     from widthwise.experiments.folders import SHARDS, finished_run
     from widthwise.experiments.measuring import sound
     from widthwise.experiments.piece import pieces_of
     from widthwise.report import write_page
-    from widthwise.report.claims import headline
 
     found = runs_at(target, out)
     studies = [study for study, _ in found]

@@ -52,8 +52,8 @@ def run_sweep(
     from widthwise.cli.output import line, print_json, table
     from widthwise.cli.target import read_sweep, title
     from widthwise.experiments import keep_compiled
+    from widthwise.experiments.claim_rows import headline
     from widthwise.report import write_page
-    from widthwise.report.claims import headline
 
     sweep = read_sweep(path)
     keep_compiled()

@@ -3,6 +3,8 @@
 from widthwise.experiments.claim import Claim as Claim
 from widthwise.experiments.claim import JudgedClaim as JudgedClaim
 from widthwise.experiments.claim import judge as judge
+from widthwise.experiments.comparison import Comparison as Comparison
+from widthwise.experiments.comparison import compare as compare
 from widthwise.experiments.compilation import keep_compiled as keep_compiled
 from widthwise.experiments.executors import Executor as Executor
 from widthwise.experiments.executors import Handle as Handle

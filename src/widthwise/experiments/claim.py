@@ -64,6 +64,11 @@ class Claim:
                 f"claim {self.name!r}: kind is 'equal', 'at_most' or 'at_least', not {self.kind!r}"
             )
 
+    def _repr_html_(self) -> str:
+        from widthwise.experiments.notebook import claim_html
+
+        return claim_html(self)
+
     @property
     def z(self) -> float:
         """Distance of measurement and prediction in standard errors, signed."""
@@ -108,6 +113,17 @@ class JudgedClaim(Claim):
         return cls(**kept)
 
 
+class Claims(tuple[JudgedClaim, ...]):
+    """Judged claims, which a notebook shows as a table."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from widthwise.experiments.notebook import claims_html
+
+        return claims_html(self)
+
+
 def judge(claims: Sequence[Claim], level: float = 0.05) -> tuple[JudgedClaim, ...]:
     """Give each claim its verdict, at a level that holds for all of them together.
 
@@ -136,9 +152,14 @@ def judge(claims: Sequence[Claim], level: float = 0.05) -> tuple[JudgedClaim, ..
         raise ValueError(f"claims need distinct names; found twice: {', '.join(twice)}")
     if not claims:
         return ()
-    single = -math.expm1(math.log1p(-level) / len(claims))
-    quantile = float(ndtri(1 - single / 2))
+    quantile = family_quantile(level, len(claims))
     return tuple(_judge_one(claim, quantile) for claim in claims)
+
+
+def family_quantile(level: float, count: int) -> float:
+    """Return the two-sided normal quantile of one among `count`, at a level for all together."""
+    single = -math.expm1(math.log1p(-level) / count)
+    return float(ndtri(1 - single / 2))
 
 
 def _judge_one(claim: Claim, quantile: float) -> JudgedClaim:

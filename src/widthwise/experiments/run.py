@@ -6,16 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import xarray as xr
 
-from widthwise.experiments.claim import JudgedClaim
+from widthwise.experiments.claim import Claims, JudgedClaim
 from widthwise.experiments.parameters import Parameter, nearest
 from widthwise.experiments.reference import Reference
 from widthwise.experiments.store import DamagedFile, read_tree, write_tree
-from widthwise.plotting import Picture
+from widthwise.plotting import Pictures
+
+if TYPE_CHECKING:
+    from widthwise.experiments.study import Study
 
 SCHEMA = 1
 FILE = "run.nc"
@@ -62,13 +65,21 @@ class Run:
     warnings: tuple[str, ...]
     path: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "claims", Claims(self.claims))
+
+    def _repr_html_(self) -> str:
+        from widthwise.experiments.notebook import run_html
+
+        return run_html(self)
+
     @property
     def failed(self) -> bool:
         """Whether any claim fails."""
         return any(claim.verdict == "fails" for claim in self.claims)
 
-    def figures(self) -> list[Picture]:
-        """Draw the pictures of the study from the stored numbers.
+    def drawable(self) -> "type[Study]":
+        """Return the class of the study if it can draw this run.
 
         Raises
         ------
@@ -87,9 +98,25 @@ class Run:
                 f"{self.path} was made by revision {self.provenance['revision']} of {self.study}, "
                 f"this is revision {cls.revision}: run it again"
             )
+        return cls
+
+    def figures(self) -> Pictures:
+        """Draw the pictures of the study from the stored numbers.
+
+        Returns
+        -------
+        Pictures
+            A list; a notebook shows all of them, ``run.figures()["name"]`` is one, and its
+            ``figure`` the matplotlib figure.
+
+        Raises
+        ------
+        ValueError
+            If the study cannot be imported, or has changed since.
+        """
         with jax.enable_x64(True):
-            study = cls.from_parameters(self.parameters)
-            return study.figures(self.prediction, self.measurement)
+            study = self.drawable().from_parameters(self.parameters)
+            return Pictures(study.figures(self.prediction, self.measurement))
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``widthwise run --json`` prints, as plain values."""

@@ -37,6 +37,11 @@ class Kernel(NamedTuple):
     nngp: Float[Array, "*pairs"]
     ntk: Float[Array, "*pairs"]
 
+    def _repr_html_(self) -> str:
+        from widthwise.plotting.matrices import matrices_html
+
+        return matrices_html("Kernel", {"nngp": self.nngp, "ntk": self.ntk})
+
 
 class DenseState(eqx.Module):
     """Kernel state of features without spatial axes.

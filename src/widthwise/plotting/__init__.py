@@ -6,6 +6,7 @@ from widthwise.plotting.axes import legend as legend
 from widthwise.plotting.axes import log_axis as log_axis
 from widthwise.plotting.axes import new_figure as new_figure
 from widthwise.plotting.axes import square as square
+from widthwise.plotting.files import pdf as pdf
 from widthwise.plotting.files import png as png
 from widthwise.plotting.files import save as save
 from widthwise.plotting.marks import band as band
@@ -16,6 +17,8 @@ from widthwise.plotting.marks import power_law as power_law
 from widthwise.plotting.marks import reference_line as reference_line
 from widthwise.plotting.marks import theory as theory
 from widthwise.plotting.pictures import Picture as Picture
+from widthwise.plotting.pictures import Pictures as Pictures
 from widthwise.plotting.style import PALETTE as PALETTE
 from widthwise.plotting.style import colour as colour
+from widthwise.plotting.style import paper_style as paper_style
 from widthwise.plotting.svg import svg as svg

@@ -12,7 +12,7 @@ from matplotlib.legend_handler import HandlerTuple
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from widthwise.plotting.numbers import error_bars, free_lines
-from widthwise.plotting.style import Numbers, house_style
+from widthwise.plotting.style import Numbers, house_style, printed_size
 
 
 def new_figure(
@@ -23,6 +23,7 @@ def new_figure(
     titles: Sequence[str] = (),
     sharex: bool = False,
     sharey: bool = False,
+    ax: Axes | None = None,
 ) -> tuple[Figure, tuple[Axes, ...]]:
     """Return an empty figure and its axes, one per panel.
 
@@ -38,6 +39,8 @@ def new_figure(
         A title for each panel, or none at all.
     sharex, sharey
         Whether the panels share limits.
+    ax
+        Axes of a figure of the caller's, to draw one panel on instead of making a figure.
 
     Returns
     -------
@@ -56,18 +59,32 @@ def new_figure(
     if titles and len(titles) != panels:
         message = f"{len(titles)} titles were given for {panels} panels; give one each, or none."
         raise ValueError(message)
+    if ax is not None:
+        if panels > 1:
+            raise ValueError(f"one ax was given for {panels} panels: leave it out.")
+        if titles:
+            ax.set_title(titles[0])
+        return _owner(ax), (ax,)
     across = min(panels, columns or (2 if panels == 4 else 3))
     down = math.ceil(panels / across)
     with house_style():
-        figure = Figure(figsize=(size[0] * across, size[1] * down), layout="compressed")
+        whole = printed_size(size[0] * across, size[1] * down, across)
+        figure = Figure(figsize=whole, layout="compressed")
         axes = tuple(
             figure.subplots(down, across, squeeze=False, sharex=sharex, sharey=sharey).flat
         )
-        for ax in axes[panels:]:
-            ax.remove()
-        for ax, title in zip(axes, titles, strict=False):
-            ax.set_title(title)
+        for spare in axes[panels:]:
+            spare.remove()
+        for panel, title in zip(axes, titles, strict=False):
+            panel.set_title(title)
     return figure, axes[:panels]
+
+
+def _owner(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("ax belongs to no figure: give one that does.")
+    return figure
 
 
 def legend(ax: Axes, title: str = "", *, place: str = "best", columns: int = 1) -> None:

@@ -15,6 +15,11 @@ def png(figure: Picture | Figure, *, dpi: int = 200) -> bytes:
     return draw(figure, "png", dpi=dpi, metadata={"Software": None})
 
 
+def pdf(figure: Picture | Figure) -> bytes:
+    """Return a figure as PDF, the same bytes each time."""
+    return draw(figure, "pdf", metadata={"CreationDate": None})
+
+
 def save(picture: Picture | Figure, path: str | Path) -> Path:
     """Write a picture as the file's suffix says: ``.svg``, ``.pdf`` or ``.png``.
 
@@ -31,7 +36,7 @@ def save(picture: Picture | Figure, path: str | Path) -> Path:
     if suffix == ".svg":
         path.write_text(svg(picture), encoding="utf-8")
     elif suffix == ".pdf":
-        path.write_bytes(draw(picture, "pdf", metadata={"CreationDate": None}))
+        path.write_bytes(pdf(picture))
     else:
         path.write_bytes(png(picture))
     return path

@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -44,11 +44,48 @@ class Picture:
             )
             raise ValueError(message)
 
+    def _repr_html_(self) -> str:
+        return Pictures([self])._repr_html_()
+
     def csv(self) -> str:
         """Return the numbers of the picture as comma-separated text with a header line."""
         if self.data is None:
             return figure_csv(self.figure)
         return self.data.to_dataframe().reset_index().to_csv(index=False, lineterminator="\n")
+
+
+class Pictures(list[Picture]):
+    """Pictures in order, which a notebook shows; each is also found by its name."""
+
+    @overload
+    def __getitem__(self, place: SupportsIndex | str) -> Picture: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Pictures": ...
+    def __getitem__(self, place: SupportsIndex | str | slice) -> "Picture | Pictures":
+        """Return the picture at a place or of a name."""
+        if isinstance(place, slice):
+            return Pictures(super().__getitem__(place))
+        if not isinstance(place, str):
+            return super().__getitem__(place)
+        for picture in self:
+            if picture.name == place:
+                return picture
+        names = ", ".join(picture.name for picture in self)
+        raise KeyError(f"no picture is named {place!r}: there are {names or 'none'}")
+
+    def _repr_html_(self) -> str:
+        from widthwise.plotting.notebook import Html, block, element, joined
+        from widthwise.plotting.svg import svg
+
+        shown = [
+            element(
+                "figure",
+                joined([element("b", one.title), Html(svg(one)), element("small", one.caption)]),
+                style=f"max-width:{one.figure.get_figwidth():.1f}in",
+            )
+            for one in self
+        ]
+        return block("", *shown)
 
 
 def draw(source: Picture | Figure, kind: str, **options: Any) -> bytes:

@@ -1,7 +1,10 @@
 """The house style: one palette and one set of matplotlib settings, applied locally."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
@@ -63,6 +66,12 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
+COLUMN, PAGE = 3.4, 7.0
+"""Widths of a column and of a page of a paper, in inches."""
+
+_over: ContextVar[Mapping[Any, Any]] = ContextVar("over the house", default=MappingProxyType({}))
+
+
 def colour(series: int) -> str:
     """Return the colour of a numbered series; numbers beyond the palette start it again."""
     return PALETTE[series % len(PALETTE)]
@@ -76,5 +85,38 @@ def marker(series: int) -> str:
 @contextmanager
 def house_style() -> Iterator[None]:
     """Apply the house style to what is drawn inside the block, and to nothing else."""
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(SETTINGS | dict(_over.get())):
         yield
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Draw the library's own figures as for a paper of two columns: small, with serifs.
+
+    A figure of one panel is 3.4 inches wide, one of several 7. The same settings for figures of
+    your own are a matplotlib style: ``plt.style.use("widthwise.plotting.paper")``.
+
+    Examples
+    --------
+    >>> from widthwise.plotting import new_figure, paper_style
+    >>> with paper_style():
+    ...     figure, _ = new_figure()
+    >>> print(figure.get_figwidth())
+    3.4
+    """
+    file = resources.files("widthwise.plotting") / "paper.mplstyle"
+    with resources.as_file(file) as path:
+        settings = mpl.rc_params_from_file(path, use_default_template=False)
+    token = _over.set(dict(settings))
+    try:
+        yield
+    finally:
+        _over.reset(token)
+
+
+def printed_size(width: float, height: float, panels: int) -> tuple[float, float]:
+    """Return the size of a figure of some panels side by side, in inches."""
+    if not _over.get():
+        return width, height
+    wanted = COLUMN if panels == 1 else PAGE
+    return wanted, height * wanted / width

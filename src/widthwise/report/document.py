@@ -10,17 +10,19 @@ from typing import Any
 import jinja2
 
 
-def document(template: str, **fields: Any) -> str:
+def document(template: str, *scripts: str, **fields: Any) -> str:
     """Return a page as HTML.
 
     Parameters
     ----------
     template
         A file in ``assets`` that extends ``base.html``.
+    *scripts
+        Files in ``assets`` that the page needs beside ``page.js``.
     **fields
         What the template uses, ``title`` and ``source`` (what the page was made from) among them.
     """
-    script = _asset("page.js")
+    script = "\n".join(map(_asset, ("page.js", *scripts)))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         _templates()
@@ -38,6 +40,11 @@ def document(template: str, **fields: Any) -> str:
 
 def _asset(name: str) -> str:
     return (resources.files("widthwise.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def fragment(template: str, **fields: Any) -> str:
+    """Return a piece of a page."""
+    return _templates().get_template(template).render(**fields)
 
 
 @functools.cache

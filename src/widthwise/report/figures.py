@@ -4,8 +4,8 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from widthwise.plotting import Picture, svg
-from widthwise.report.tables import Download, download
+from widthwise.plotting import Picture, pdf, svg
+from widthwise.report.tables import Download, Room, download
 
 WIDE = 600
 """Figures wider than this many CSS pixels take the whole row."""
@@ -20,7 +20,8 @@ class FigureCard:
     caption: str
     svg: str
     natural_width: int
-    csv: Download
+    csv: Download | None
+    pdf: Download | None
 
     @property
     def wide(self) -> bool:
@@ -28,8 +29,17 @@ class FigureCard:
         return self.natural_width > WIDE
 
 
-def cards(pictures: Sequence[Picture], source: str) -> list[FigureCard]:
+def cards(pictures: Sequence[Picture], source: str, room: Room | None = None) -> list[FigureCard]:
     """Return the pictures of a source, whose name begins the names of files.
+
+    Parameters
+    ----------
+    pictures
+        What is shown.
+    source
+        A word for names of files.
+    room
+        Space for files; what no longer fits is left out.
 
     Raises
     ------
@@ -42,11 +52,14 @@ def cards(pictures: Sequence[Picture], source: str) -> list[FigureCard]:
             raise ValueError(
                 f"two pictures of {source} are named {name!r}: give each its own name."
             )
-    return [_card(picture, source) for picture in pictures]
+    room = room or Room()
+    drawings = [svg(picture, prefix=f"figure-{picture.name}") for picture in pictures]
+    room.left -= sum(map(len, drawings))
+    return [_card(*shown, source, room) for shown in zip(pictures, drawings, strict=True)]
 
 
-def _card(picture: Picture, source: str) -> FigureCard:
-    drawing = svg(picture, prefix=f"figure-{picture.name}")
+def _card(picture: Picture, drawing: str, source: str, room: Room) -> FigureCard:
+    stem = f"{source}-{picture.name}"
     found = re.search(r'viewBox="0 0 ([\d.]+)', drawing)
     return FigureCard(
         anchor=f"figure-{picture.name}",
@@ -54,5 +67,6 @@ def _card(picture: Picture, source: str) -> FigureCard:
         caption=picture.caption,
         svg=drawing,
         natural_width=round(float(found[1]) * 4 / 3) if found else WIDE,
-        csv=download(f"{source}-{picture.name}.csv", picture.csv()),
+        csv=room.take(lambda: download(f"{stem}.csv", picture.csv())),
+        pdf=room.take(lambda: download(f"{stem}.pdf", pdf(picture))),
     )

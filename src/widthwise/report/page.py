@@ -2,17 +2,17 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from widthwise.experiments import Run
+from widthwise.experiments import Run, claim_rows
 from widthwise.experiments.parameters import value_in_words
 from widthwise.experiments.store import write_text
-from widthwise.report import claims as claim_rows
+from widthwise.report.citations import bibliography
 from widthwise.report.document import document
-from widthwise.report.figures import cards
-from widthwise.report.tables import claims_csv, download, summaries
+from widthwise.report.figures import FigureCard, cards
+from widthwise.report.tables import Room, claims_csv, download, summaries
 from widthwise.report.wording import duration, label
 
 
@@ -30,6 +30,14 @@ class ParameterRow:
     def changed(self) -> bool:
         """Whether the run departs from the default."""
         return self.value != self.default
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """A link to another page of the site."""
+
+    words: str
+    href: str
 
 
 def write_page(run: Run, path: str | Path | None = None) -> Path:
@@ -52,7 +60,13 @@ def write_page(run: Run, path: str | Path | None = None) -> Path:
     return path
 
 
-def render(run: Run, *, folder: Path | None = None) -> str:
+def render(
+    run: Run,
+    *,
+    folder: Path | None = None,
+    figures: Sequence[FigureCard] | None = None,
+    ways: Sequence[Way] = (),
+) -> str:
     """Return the report page of a run as HTML.
 
     Parameters
@@ -61,9 +75,16 @@ def render(run: Run, *, folder: Path | None = None) -> str:
         A finished run.
     folder
         Where the page will lie, by default beside the run file: it names the file from there.
+    figures
+        Its pictures, if they are drawn already.
+    ways
+        Links to the pages of a site that this one belongs to.
     """
-    tables, omitted = summaries(run)
+    room = Room()
+    shown = cards(run.figures(), run.study, room) if figures is None else figures
+    tables, omitted = summaries(run, room)
     netcdf = Path(os.path.relpath(run.path, folder or run.path.parent)).as_posix()
+    bibtex = bibliography([run.reference])
     return document(
         "page.html",
         source=netcdf,
@@ -71,14 +92,16 @@ def render(run: Run, *, folder: Path | None = None) -> str:
         title=label(run.study),
         question=run.question,
         reference=run.reference,
-        bibtex=run.reference.bibtex(),
+        bibtex=bibtex,
+        bib=download(f"{run.study}.bib", bibtex),
         headline=claim_rows.headline(run.claims),
         tally=claim_rows.tally(run.claims),
         claims=claim_rows.rows(run.claims),
         claims_csv=download(f"{run.study}-claims.csv", claims_csv(run.claims)),
         warnings=run.warnings,
         facts=_facts(run),
-        figures=cards(run.figures(), run.study),
+        figures=shown,
+        ways=ways,
         parameters=_parameters(run),
         provenance=_provenance(run),
         command=run.provenance["command"],

@@ -3,8 +3,8 @@
 import numpy as np
 
 from widthwise.numerics.marchenko_pastur import MarchenkoPastur
+from widthwise.numerics.wording import number
 from widthwise.observables.weight_statistics import LayerStatistics
-from widthwise.report.wording import number
 
 _WIDTH, _HEIGHT, _FLOOR = 360, 120, 100
 _BINS = 48

@@ -4,7 +4,8 @@ import base64
 import csv
 import dataclasses
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -13,6 +14,26 @@ from widthwise.experiments import JudgedClaim, Run
 
 LIMIT = 1_000_000
 """Longest table, in characters, that the page carries; longer ones stay in the netCDF file."""
+
+ROOM = 7_000_000
+"""Characters of drawings and files that one page carries in all; drawings come first."""
+
+
+class Room:
+    """What is left of the space on a page."""
+
+    def __init__(self, size: int = ROOM) -> None:
+        self.left = size
+
+    def take(self, make: "Callable[[], Download]") -> "Download | None":
+        """Make a file and return it if it still fits; None, and nothing made, if nothing does."""
+        if self.left <= 0:
+            return None
+        file = make()
+        if len(file.href) > self.left:
+            return None
+        self.left -= len(file.href)
+        return file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,10 +45,18 @@ class Download:
     note: str = ""
 
 
-def download(filename: str, text: str, note: str = "") -> Download:
-    """Return text as a link that saves it."""
-    content = base64.b64encode(text.encode()).decode()
-    return Download(filename, f"data:text/csv;charset=utf-8;base64,{content}", note)
+_KINDS = {
+    ".csv": "text/csv;charset=utf-8",
+    ".bib": "application/x-bibtex;charset=utf-8",
+    ".pdf": "application/pdf",
+}
+
+
+def download(filename: str, content: str | bytes, note: str = "") -> Download:
+    """Return a CSV, BibTeX or PDF file as a link that saves it."""
+    kind = _KINDS[filename[filename.rindex(".") :]]
+    raw = content.encode() if isinstance(content, str) else content
+    return Download(filename, f"data:{kind};base64,{base64.b64encode(raw).decode()}", note)
 
 
 def claims_csv(claims: Sequence[JudgedClaim]) -> str:
@@ -37,8 +66,9 @@ def claims_csv(claims: Sequence[JudgedClaim]) -> str:
     return csv_text([*names, "z"], rows)
 
 
-def summaries(run: Run) -> tuple[list[Download], list[str]]:
+def summaries(run: Run, room: Room | None = None) -> tuple[list[Download], list[str]]:
     """Return the tables of a run, one per part and side, and what was too long to include."""
+    room = room or Room()
     found, omitted = [], []
     sides = (
         ("prediction", run.prediction, "what theory says"),
@@ -53,8 +83,9 @@ def summaries(run: Run) -> tuple[list[Download], list[str]]:
             name = f"{run.study}-{side}-{part}.csv"
             size = sum(variable.size for variable in dataset.data_vars.values())
             text = "" if size > 100 * LIMIT else summary_csv(dataset)
-            if text and len(text) <= LIMIT:
-                found.append(download(name, text, note))
+            short = bool(text) and len(text) <= LIMIT
+            if short and (file := room.take(partial(download, name, text, note))):
+                found.append(file)
             else:
                 omitted.append(f"{name} would be too long for this page; the netCDF file has it.")
     return found, omitted

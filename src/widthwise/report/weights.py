@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from widthwise.experiments.store import write_text
+from widthwise.numerics.wording import number, rounded
 from widthwise.observables.weight_statistics import (
     AgainstNull,
     Change,
@@ -22,7 +23,7 @@ from widthwise.report.figures import cards
 from widthwise.report.spectrum_drawing import spectrum_drawing
 from widthwise.report.tables import csv_text, download
 from widthwise.report.weights_figures import weights_pictures
-from widthwise.report.wording import duration, number, rounded
+from widthwise.report.wording import duration
 
 _TONES = {"like noise": "noise", "huge entries": "huge"}
 

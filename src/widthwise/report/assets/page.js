@@ -37,25 +37,58 @@
     }
   };
 
+  const save = (content, type, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([content], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+
   const saveSvg = (button) => {
     const drawing = document.querySelector(`#${button.dataset.svg} .canvas svg`).cloneNode(true);
     const box = drawing.viewBox.baseVal;
     drawing.setAttribute("width", `${box.width}pt`);
     drawing.setAttribute("height", `${box.height}pt`);
     drawing.setAttribute("color", "#16191d");
-    const text = new XMLSerializer().serializeToString(drawing);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
-    link.download = button.dataset.name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    save(new XMLSerializer().serializeToString(drawing), "image/svg+xml", button.dataset.name);
   };
 
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    button.addEventListener("click", () => copy(document.getElementById(button.dataset.copy)));
-  }
-  for (const button of document.querySelectorAll("[data-svg]")) {
-    button.addEventListener("click", () => saveSvg(button));
-  }
-  for (const element of document.querySelectorAll("button[hidden]")) element.hidden = false;
+  const rowsOf = (text) => {
+    const rows = [[]];
+    for (const [, comma, quoted, bare] of text.matchAll(/(^|,|\n)(?:"((?:[^"]|"")*)"|([^",\n]*))/g)) {
+      if (comma === "\n") rows.push([]);
+      rows[rows.length - 1].push(quoted === undefined ? bare : quoted.replaceAll('""', '"'));
+    }
+    return rows.filter((row) => row.length > 1 || row[0] !== "");
+  };
+
+  const saveJson = (button) => {
+    const figure = document.getElementById(button.dataset.json);
+    const encoded = figure.querySelector("a[download$='.csv']").getAttribute("href").split(",")[1];
+    const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+    const [names, ...rows] = rowsOf(new TextDecoder().decode(bytes));
+    const plain = (cell) => (cell === "" || !Number.isFinite(Number(cell)) ? cell : Number(cell));
+    const content = {
+      title: figure.querySelector("h3").textContent,
+      caption: figure.querySelector("figcaption").textContent,
+      columns: Object.fromEntries(names.map((name, i) => [name, rows.map((row) => plain(row[i]))])),
+    };
+    save(JSON.stringify(content, null, 1), "application/json", button.dataset.name);
+  };
+
+  // What needs a script is hidden until there is one; pages call this on what they add later.
+  const reveal = (part) => {
+    for (const element of part.querySelectorAll("button[hidden], [data-scripted][hidden]")) element.hidden = false;
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-svg], [data-json]");
+    if (!button) return;
+    if (button.dataset.copy) copy(document.getElementById(button.dataset.copy));
+    else if (button.dataset.svg) saveSvg(button);
+    else saveJson(button);
+  });
+  reveal(document);
+  window.widthwise = { reveal };
 })();

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from widthwise.experiments import Claim, judge
-from widthwise.report import claims as page_claims
+from widthwise.experiments import claim_rows as page_claims
 
 
 def judged(**changes):
