@@ -12,6 +12,7 @@ from rich.console import Console
 from widthwise.cli.activation import activation
 from widthwise.cli.circuits import compile_, simulate
 from widthwise.cli.cite import cite
+from widthwise.cli.leak import leak
 from widthwise.cli.listing import list_studies
 from widthwise.cli.output import parse
 from widthwise.cli.pages import report
@@ -50,6 +51,7 @@ def root() -> App:
     app.command(activation)
     app.command(regress)
     app.command(weights)
+    app.command(leak)
     app.command(compile_, name="compile")
     app.command(simulate)
     app.command(cite)

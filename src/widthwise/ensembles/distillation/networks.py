@@ -2,7 +2,7 @@
 
 import jax
 import numpy as np
-from jaxtyping import Float, Key, Shaped
+from jaxtyping import Float, Key
 
 from widthwise.ensembles.distillation.descent import adam
 from widthwise.ensembles.training import train
@@ -13,7 +13,7 @@ from widthwise.numerics.losses import soft_cross_entropy
 def fitted_outputs(
     net: Sequential,
     x: Float[np.ndarray, "n d"],
-    labels: Shaped[np.ndarray, "n *c"],
+    labels: Float[np.ndarray, "n c"],
     *,
     at: Float[np.ndarray, "m d"],
     key: Key[jax.Array, ""],
@@ -31,7 +31,7 @@ def fitted_outputs(
     x
         Inputs, whose precision the network takes.
     labels
-        Whole numbers (n,), or probabilities (n, c).
+        Probabilities; a row of zeros leaves a sample out of the training.
     at
         Inputs on which outputs are wanted.
     key
@@ -44,16 +44,15 @@ def fitted_outputs(
     ValueError
         If arguments do not fit each other, or training diverges.
     """
-    hard = labels.ndim == 1
     found = train(
         net,
-        (x, labels if hard else labels.astype(x.dtype)),
+        (x, labels.astype(x.dtype)),
         key=key,
         members=1,
         steps=steps,
         optimizer=adam(learning_rate, steps),
         rates="adam",
-        loss="cross_entropy" if hard else soft_cross_entropy,
+        loss=soft_cross_entropy,
         test=at.astype(x.dtype),
         record="output",
         at=[steps],
