@@ -55,7 +55,8 @@ def measure(study: "MemorizedDistillation", shard: Shard, key: jax.Array) -> xr.
     """One student of each kind of labels for every teacher."""
     rows = []
     for rng in generators(key, 6 * 10**6, shard.members):
-        taught = networks.teacher(rng, study.network_samples, rows=study.network_samples)
+        count = study.network_samples
+        taught = networks.teacher(rng, count, rows=count, steps=study.network_steps)
         found = [taught.student(taught.labels(kind), width=networks.WIDTH) for kind in kinds(study)]
         rows.append({name: np.array([f[name] for f in found]) for name in _NAMES})
     return per_member(rows, ("labels",)).assign_coords(labels=kinds(study))

@@ -67,7 +67,9 @@ def measure(study: "MemorizedDistillation", shard: Shard, key: jax.Array) -> xr.
     samples = int(shard.settings["samples"])
     rows = []
     for rng in generators(key, 7 * 10**6 + samples, shard.members):
-        taught = networks.teacher(rng, samples, rows=study.network_samples)
+        taught = networks.teacher(
+            rng, samples, rows=study.network_samples, steps=study.network_steps
+        )
         soft = taught.labels(f"{networks.TEMPERATURE:g}")
         found = [taught.student(soft, width=width) for width in study.widths]
         rows.append({name: np.array([f[name] for f in found]) for name in _NAMES})
@@ -81,18 +83,20 @@ def claims(
     most, widest = max(sizes(study)), max(study.widths)
     at = measurement.sel(samples=most)
     unseen = round(most * (1 - networks.FRACTION)) * study.width_teachers
-    wide, equal = (at.accuracy.sel(width=w).values for w in (widest, networks.WIDTH))
-    found = [
-        mean_claim(
-            "network-wide",
-            f"Held-out accuracy of students of width {widest} minus that of width "
-            f"{networks.WIDTH}, the teacher's",
-            0.0,
-            wide - equal,
-            kind="at_most",
-            floor=share_error(unseen),
+    found = []
+    if widest > networks.WIDTH:
+        wide, equal = (at.accuracy.sel(width=w).values for w in (widest, networks.WIDTH))
+        found.append(
+            mean_claim(
+                "network-wide",
+                f"Held-out accuracy of students of width {widest} minus that of width "
+                f"{networks.WIDTH}, the teacher's",
+                0.0,
+                wide - equal,
+                kind="at_most",
+                floor=share_error(unseen),
+            )
         )
-    ]
     if float(prediction.threshold.sel(width=widest)) > most:
         found.append(
             mean_claim(
@@ -141,9 +145,9 @@ def pictures(
             "network-widths",
             "Students as wide as the teacher recover it, wide ones do not",
             f"Soft labels at temperature {networks.TEMPERATURE:g}, a fraction "
-            f"{networks.FRACTION:g}, {networks.STEPS} steps, teachers of width {networks.WIDTH}; "
-            f"{study.width_teachers} of each number of samples. No limit of wide students is "
-            "claimed.",
+            f"{networks.FRACTION:g}, {study.network_steps} steps, teachers of width "
+            f"{networks.WIDTH}; {study.width_teachers} of each number of samples. No limit of wide "
+            "students is claimed.",
             figure,
         )
     ]

@@ -23,7 +23,7 @@ from widthwise.ensembles.distillation import (
 from widthwise.networks import Dense, Relu, Sequential, Standard
 
 CLASSES, INPUTS, WIDTH, FRACTION, TEMPERATURE = 20, 20, 20, 0.8, 20.0
-STEPS, RATE, FRESH = 3000, 0.02, 1000
+RATE, FRESH = 0.02, 1000
 _SCALES = Standard(weight_std=3**-0.5, bias_std=0.1)
 
 
@@ -50,13 +50,15 @@ class Teacher:
     split: Split
     at: np.ndarray
     rows: int
+    steps: int
     outputs: np.ndarray
     rng: np.random.Generator
 
     def student(self, soft: np.ndarray, *, width: int) -> dict[str, float]:
         """Train a student on labels of the samples that it sees, and compare."""
-        found = _fit(width, self.at, self.rows, self.split.seen, soft, self.rng)
         n, rows = len(self.data.y), self.rows
+        fit = _Fit(self.at, rows, self.steps)
+        found = fit(width, self.split.seen, soft, self.rng)
         return dict(
             scores(
                 self.data.y,
@@ -79,7 +81,7 @@ class Teacher:
         return soft
 
 
-def teacher(rng: np.random.Generator, samples: int, *, rows: int) -> Teacher:
+def teacher(rng: np.random.Generator, samples: int, *, rows: int, steps: int) -> Teacher:
     """Train a teacher on random labels.
 
     ``rows`` samples at most: arrays have this size for any number, and share compiled programs.
@@ -89,27 +91,30 @@ def teacher(rng: np.random.Generator, samples: int, *, rows: int) -> Teacher:
     x[:samples] = data.x * INPUTS**0.5
     at = np.concatenate([x, rng.standard_normal((FRESH, INPUTS)).astype(np.float32)])
     hard = np.eye(CLASSES)[data.y]
-    outputs = _fit(WIDTH, at, rows, np.arange(samples), hard, rng)
-    return Teacher(data, split_classes(rng, data.y, FRACTION), at, rows, outputs, rng)
+    outputs = _Fit(at, rows, steps)(WIDTH, np.arange(samples), hard, rng)
+    return Teacher(data, split_classes(rng, data.y, FRACTION), at, rows, steps, outputs, rng)
 
 
-def _fit(
-    width: int,
-    at: np.ndarray,
-    rows: int,
-    seen: np.ndarray,
-    labels: np.ndarray,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    targets = np.zeros((rows, CLASSES))
-    targets[seen] = labels
-    words = jnp.asarray(rng.integers(0, 2**32, 2, np.uint32))
-    return fitted_outputs(
-        network(width),
-        at[:rows],
-        targets,
-        at=at,
-        key=jax.random.wrap_key_data(words, impl="threefry2x32"),
-        steps=STEPS,
-        learning_rate=RATE,
-    )
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Trains networks on labels of some of the first rows; returns outputs on all."""
+
+    at: np.ndarray
+    rows: int
+    steps: int
+
+    def __call__(
+        self, width: int, seen: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        targets = np.zeros((self.rows, CLASSES))
+        targets[seen] = labels
+        words = jnp.asarray(rng.integers(0, 2**32, 2, np.uint32))
+        return fitted_outputs(
+            network(width),
+            self.at[: self.rows],
+            targets,
+            at=self.at,
+            key=jax.random.wrap_key_data(words, impl="threefry2x32"),
+            steps=self.steps,
+            learning_rate=RATE,
+        )

@@ -100,9 +100,10 @@ class MemorizedDistillation(Study):
         Doc("Temperatures of their soft labels; 20 is among them."),
     ] = (1.0, 5.0, 20.0, 80.0)
     network_teachers: Annotated[int, Ge(2), Doc("ReLU teachers.")] = 8
+    network_steps: Annotated[int, Ge(1), Doc("Steps of Adam of ReLU networks.")] = 3000
     widths: Annotated[
         tuple[Annotated[int, Ge(1), Le(4096)], ...],
-        MinLen(2),
+        MinLen(1),
         Doc("Widths of ReLU students; 20, the teacher's, is among them."),
     ] = (10, 20, 40, 160)
     width_teachers: Annotated[int, Ge(2), Doc("Teachers of each number of samples.")] = 4
@@ -149,13 +150,14 @@ class MemorizedDistillation(Study):
             fewer_samples=(),
             network_temperatures=(1.0, 20.0),
             network_teachers=2,
-            widths=(10, 20),
+            network_steps=200,
+            widths=(20,),
             width_teachers=2,
         )
 
     @classmethod
     def paper(cls) -> "MemorizedDistillation":
-        """Return larger sizes and more teachers; about an hour on two cores."""
+        """Return larger sizes and more teachers; about half an hour of one core."""
         return cls(
             loads=(0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.2, 2.5, 3.0, 3.5, 4.0, 5.0, 7.0),
             claimed_loads=(1.0, 1.4, 3.0, 5.0),
