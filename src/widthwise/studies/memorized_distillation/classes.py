@@ -18,6 +18,7 @@ from widthwise.experiments import Claim, Shard, shards_of
 from widthwise.numerics import statistics
 from widthwise.plotting import Picture, legend, measured, new_figure, reference_line, theory
 from widthwise.studies.memorized_distillation.common import (
+    DRAWS,
     generators,
     mean_claim,
     per_member,
@@ -38,7 +39,7 @@ def predict(study: "MemorizedDistillation") -> xr.Dataset:
     """Held-out accuracy, and how much one pair differs."""
     rows = []
     for classes in study.class_counts:
-        teacher = softmax_teacher(LOAD, classes)
+        teacher = softmax_teacher(LOAD, classes, draws=DRAWS)
 
         def at(fraction: float, teacher: SoftmaxTeacher = teacher) -> tuple[float, ...]:
             s = softmax_student(teacher, fraction)

@@ -19,6 +19,9 @@ SAME = 0.99
 NOTHING = 0.1
 """Up to this held-out accuracy, of many classes, it speaks of no leakage."""
 
+DRAWS = 2**12
+"""Points of averages over several classes: errors below 0.001."""
+
 
 def generators(key: jax.Array, number: int, members: tuple[int, int]) -> list[np.random.Generator]:
     """One source of random numbers for each teacher; ``number`` tells ensembles apart."""

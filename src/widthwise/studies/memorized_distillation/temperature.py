@@ -33,6 +33,7 @@ from widthwise.plotting import (
     theory,
 )
 from widthwise.studies.memorized_distillation.common import (
+    DRAWS,
     LEAK,
     SAME,
     generators,
@@ -54,7 +55,7 @@ def predict(study: "MemorizedDistillation") -> xr.Dataset:
     """Held-out accuracy at high temperature, and how much one pair differs."""
     rows = []
     for load in study.hot_loads:
-        teacher = softmax_teacher(load, CLASSES)
+        teacher = softmax_teacher(load, CLASSES, draws=DRAWS)
 
         def at(fraction: float, teacher: SoftmaxTeacher = teacher) -> tuple[float, ...]:
             s = softmax_student(teacher, fraction)
