@@ -63,6 +63,7 @@ def test_students_past_the_threshold_are_the_teacher():
     [
         ({"loads": (1.0, 2.0)}, "at load 2"),
         ({"loads": (2.5, 1.0)}, "ascending"),
+        ({"teachers": 2}, "more than teachers"),
         ({"claimed_loads": (1.1,)}, "among the loads"),
         ({"hot_loads": (1.0, 0.5)}, "ascending"),
         ({"hot_loads": (2.5,)}, "less than 2.4"),

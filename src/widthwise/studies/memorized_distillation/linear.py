@@ -89,7 +89,12 @@ def shards(study: "MemorizedDistillation") -> list[Shard]:
     return [
         shard
         for load in study.loads
-        for shard in shards_of(PART, {"load": load}, members=study.teachers, batch=50)
+        for shard in shards_of(
+            PART,
+            {"load": load},
+            members=study.teachers if load in study.claimed_loads else study.phase_teachers,
+            batch=50,
+        )
     ]
 
 
@@ -167,14 +172,13 @@ def pictures(
         ax.set_ylabel("fraction the student sees")
         fine = np.linspace(0, len(loads) - 1, 200)
         edge = 1 / np.interp(fine, np.arange(len(loads)), loads)
-        theory(ax, fine[edge < 1], edge[edge < 1], "student = teacher above", color=5)
+        theory(ax, fine[edge < 1], edge[edge < 1], color=1)
         close = [_near(load) for load in loads]
-        theory(ax, np.arange(len(loads)), close, "99 % of the teacher's", color=5, dash="dotted")
+        theory(ax, np.arange(len(loads)), close, color=1, dash="dotted")
         if np.any(loads < 2) and np.any(loads > 2):
             place = float(np.interp(2.0, loads, np.arange(len(loads))))
-            reference_line(ax, x=place, label="teacher memorizes all, left")
+            reference_line(ax, x=place)
         ax.set_ylim(0, 1)
-        legend(ax, place="lower left")
     cuts, (held, fresh) = new_figure(2, titles=("memorized, never seen", "new inputs"))
     for i, load in enumerate(study.claimed_loads):
         label = f"n/d = {load:g}"
@@ -191,13 +195,15 @@ def pictures(
         ax.set_xlabel("fraction the student sees")
         reference_line(ax, y=0.5, label="chance")
         legend(ax)
-    words = f"{study.inputs} inputs, {study.teachers} teachers, {ORDERS} students of each."
+    words = f"{study.inputs} inputs; {ORDERS} students of each teacher."
     return [
         Picture(
             "linear-phases",
             "Where the labels that the student never saw are in its hands",
             "Accuracy of linear students on labels that the teacher memorized and the student "
-            f"never saw; chance is 0.5. Lines: predicted boundaries. {words}",
+            "never saw; chance is 0.5. Predicted boundaries: above the solid line the student is "
+            "its teacher, above the dotted one it has 99 % of its labels; left of the dashed one "
+            f"the teacher memorizes all. {words}",
             figure,
         ),
         Picture(

@@ -124,10 +124,9 @@ def pictures(
     diagram.set_xticks(place, [str(w) for w in widths])
     diagram.set_yticks(rows, [str(n) for n in samples])
     edge = np.interp(prediction.threshold.values, samples, rows, left=-0.5, right=len(rows) - 0.5)
-    theory(diagram, place, edge, "as many equations as unknowns", color=5)
+    theory(diagram, place, edge, color=1)
     diagram.set_xlabel("width of the student")
     diagram.set_ylabel("samples")
-    legend(diagram, place="lower right")
     for i, count in enumerate(samples):
         table = measurement.accuracy.sel(samples=count).transpose("member", "width").values
         found = statistics.mean(table)
@@ -146,7 +145,8 @@ def pictures(
             "Students as wide as the teacher recover it, wide ones do not",
             f"Soft labels at temperature {networks.TEMPERATURE:g}, a fraction "
             f"{networks.FRACTION:g}, {study.network_steps} steps, teachers of width "
-            f"{networks.WIDTH}; {study.width_teachers} of each number of samples. No limit of wide "
+            f"{networks.WIDTH}; {study.width_teachers} of each number of samples. Line: as many "
+            "equations as unknowns, below it no student can be its teacher. No limit of wide "
             "students is claimed.",
             figure,
         )

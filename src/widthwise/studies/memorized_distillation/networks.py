@@ -55,19 +55,22 @@ class Teacher:
     rng: np.random.Generator
 
     def student(self, soft: np.ndarray, *, width: int) -> dict[str, float]:
-        """Train a student on labels of the samples that it sees, and compare."""
+        """Train a student on labels of the samples that it sees, and compare.
+
+        ``misfit`` is how far it is from these labels: their mean squared distance.
+        """
         n, rows = len(self.data.y), self.rows
         fit = _Fit(self.at, rows, self.steps)
         found = fit(width, self.split.seen, soft, self.rng)
-        return dict(
-            scores(
-                self.data.y,
-                self.split,
-                teacher=self.outputs[:n],
-                student=found[:n],
-                fresh=(self.outputs[rows:], found[rows:]),
-            )
+        known = soft_labels(found[self.split.seen], 1.0)
+        compared = scores(
+            self.data.y,
+            self.split,
+            teacher=self.outputs[:n],
+            student=found[:n],
+            fresh=(self.outputs[rows:], found[rows:]),
         )
+        return {**compared, "misfit": float(np.mean((known - soft) ** 2))}
 
     def labels(self, kind: str) -> np.ndarray:
         """Return the labels of what students see: ``hard``, ``shuffled`` or a temperature."""

@@ -63,30 +63,33 @@ class MemorizedDistillation(Study):
         tuple[Load, ...], MinLen(1), Doc("Those of which claims are made and cuts are drawn.")
     ] = (1.0, 1.6, 3.0)
     inputs: Annotated[int, Ge(10), Doc("Inputs d of linear teachers.")] = 100
-    teachers: Annotated[int, Ge(2), Doc("Linear teachers of each load.")] = 100
+    teachers: Annotated[
+        int, Ge(2), Doc("Linear teachers of each claimed load, and of each control.")
+    ] = 250
+    phase_teachers: Annotated[int, Ge(2), Doc("Linear teachers of the other loads.")] = 40
     sizes: Annotated[
         tuple[Annotated[int, Ge(10)], ...], MinLen(2), Doc("Inputs of the threshold of recovery.")
     ] = (50, 100, 200, 400)
     size_teachers: Annotated[int, Ge(2), Doc("Teachers of each size.")] = 40
     capacity_sizes: Annotated[
         tuple[Annotated[int, Ge(4)], ...], MinLen(1), Doc("Inputs of the capacity.")
-    ] = (15, 30, 60)
+    ] = (15, 30, 50)
     streams: Annotated[int, Ge(2), Doc("Streams of samples of each of these sizes.")] = 300
     class_counts: Annotated[
         tuple[Annotated[int, Ge(2), Le(20)], ...], MinLen(1), Doc("Numbers of classes.")
     ] = (2, 3, 5)
     class_inputs: Annotated[int, Ge(10), Doc("Inputs of teachers of several classes.")] = 100
-    class_teachers: Annotated[int, Ge(2), Doc("Teachers of each number of classes.")] = 80
+    class_teachers: Annotated[int, Ge(2), Doc("Teachers of each number of classes.")] = 160
     hot_loads: Annotated[
         tuple[HotLoad, ...],
         MinLen(1),
         Doc("Samples per input of softmax regression, ascending."),
-    ] = (0.5, 1.0, 1.5, 1.75)
+    ] = (0.75, 1.0, 1.5, 1.75)
     temperatures: Annotated[
         tuple[Annotated[float, Gt(0)], ...],
         MinLen(2),
         Doc("Of softmax regression, in units of the teacher's margin, ascending."),
-    ] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+    ] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     hot_teachers: Annotated[int, Ge(2), Doc("Teachers of each load.")] = 64
     network_samples: Annotated[
         int, Ge(100), Doc("Samples that a ReLU network memorizes, a multiple of 100.")
@@ -106,7 +109,7 @@ class MemorizedDistillation(Study):
         MinLen(1),
         Doc("Widths of ReLU students; 20, the teacher's, is among them."),
     ] = (10, 20, 40, 160)
-    width_teachers: Annotated[int, Ge(2), Doc("Teachers of each number of samples.")] = 4
+    width_teachers: Annotated[int, Ge(2), Doc("Teachers of each number of samples.")] = 3
 
     def check(self) -> None:
         """Refuse loads at the threshold of memorization, and numbers that do not fit."""
@@ -114,6 +117,8 @@ class MemorizedDistillation(Study):
             raise ValueError("at load 2 teachers neither memorize nor have a limit: leave it out")
         if list(self.loads) != sorted(set(self.loads)):
             raise ValueError(f"loads are {list(self.loads)}: give them ascending")
+        if self.phase_teachers > self.teachers:
+            raise ValueError("phase_teachers are more than teachers: give at most as many")
         if not set(self.claimed_loads) <= set(self.loads):
             raise ValueError("claimed_loads are to be among the loads")
         if list(self.hot_loads) != sorted(set(self.hot_loads)):
@@ -136,6 +141,7 @@ class MemorizedDistillation(Study):
             claimed_loads=(1.0,),
             inputs=30,
             teachers=10,
+            phase_teachers=10,
             sizes=(20, 40),
             size_teachers=10,
             capacity_sizes=(10,),
@@ -162,7 +168,8 @@ class MemorizedDistillation(Study):
             loads=(0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.2, 2.5, 3.0, 3.5, 4.0, 5.0, 7.0),
             claimed_loads=(1.0, 1.4, 3.0, 5.0),
             inputs=200,
-            teachers=200,
+            teachers=400,
+            phase_teachers=200,
             sizes=(50, 100, 200, 400, 800),
             size_teachers=100,
             capacity_sizes=(15, 30, 60, 100),
