@@ -84,13 +84,13 @@ class MemorizedDistillation(Study):
         tuple[HotLoad, ...],
         MinLen(1),
         Doc("Samples per input of softmax regression, ascending."),
-    ] = (0.75, 1.0, 1.5, 1.75)
+    ] = (0.75, 1.0, 1.5)
     temperatures: Annotated[
         tuple[Annotated[float, Gt(0)], ...],
         MinLen(2),
         Doc("Of softmax regression, in units of the teacher's margin, ascending."),
     ] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-    hot_teachers: Annotated[int, Ge(2), Doc("Teachers of each load.")] = 64
+    hot_teachers: Annotated[int, Ge(2), Doc("Teachers of each load.")] = 80
     network_samples: Annotated[
         int, Ge(100), Doc("Samples that a ReLU network memorizes, a multiple of 100.")
     ] = 300

@@ -74,7 +74,7 @@ def shards(study: "MemorizedDistillation") -> list[Shard]:
     return [
         shard
         for load in study.hot_loads
-        for shard in shards_of(PART, {"load": load}, members=study.hot_teachers, batch=64)
+        for shard in shards_of(PART, {"load": load}, members=study.hot_teachers, batch=40)
     ]
 
 
