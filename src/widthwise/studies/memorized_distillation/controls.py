@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 PART = "controls"
 FRACTION = 0.8
 LOADS = {"soft": 1.0, "hard": 1.0, "least squares": 0.8, "shuffled": 1.6}
-SPLITS = 4
+SPLITS = 2
 _WORDS = {
     "hard": "A student of hard labels is at chance on labels it never saw",
     "least squares": "A student of a teacher of least squares is at chance on labels it never saw",

@@ -66,7 +66,7 @@ class MemorizedDistillation(Study):
     teachers: Annotated[
         int, Ge(2), Doc("Linear teachers of each claimed load, and of each control.")
     ] = 250
-    phase_teachers: Annotated[int, Ge(2), Doc("Linear teachers of the other loads.")] = 40
+    phase_teachers: Annotated[int, Ge(2), Doc("Linear teachers of the other loads.")] = 25
     sizes: Annotated[
         tuple[Annotated[int, Ge(10)], ...], MinLen(2), Doc("Inputs of the threshold of recovery.")
     ] = (50, 100, 200, 400)
