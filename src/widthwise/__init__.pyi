@@ -73,6 +73,7 @@ from .networks import SumPool as SumPool
 from .networks import Tanh as Tanh
 from .networks.checkpoints import Checkpoint as Checkpoint
 from .networks.checkpoints import load_weights as load_weights
+from .observables import leak as leak
 from .observables import sharpness as sharpness
 from .observables import survey as survey
 from .observables.alignment import alignment as alignment

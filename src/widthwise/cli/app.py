@@ -13,6 +13,7 @@ from widthwise.cli.activation import activation
 from widthwise.cli.circuits import compile_, simulate
 from widthwise.cli.cite import cite
 from widthwise.cli.compare import compare
+from widthwise.cli.leak import leak
 from widthwise.cli.listing import list_studies
 from widthwise.cli.output import parse
 from widthwise.cli.pages import report
@@ -52,6 +53,7 @@ def root() -> App:
     app.command(activation)
     app.command(regress)
     app.command(weights)
+    app.command(leak)
     app.command(compile_, name="compile")
     app.command(simulate)
     app.command(cite)

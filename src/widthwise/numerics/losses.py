@@ -29,4 +29,10 @@ def cross_entropy(outputs: Float[Array, "n k"], targets: Int[Array, " n"]) -> Ar
     return -jnp.mean(jnp.take_along_axis(logits, targets[:, None], axis=1))
 
 
+def soft_cross_entropy(outputs: Float[Array, "*n k"], targets: Float[Array, "*n k"]) -> Array:
+    """Mean over samples of the cross-entropy with the probabilities that soft labels give."""
+    logits = jax.nn.log_softmax(outputs)
+    return -jnp.mean(jnp.sum(targets * logits, axis=-1))
+
+
 SQUARED = {"mean": half_mean_square, "sum": half_sum_of_squares}

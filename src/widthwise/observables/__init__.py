@@ -5,6 +5,8 @@ from widthwise.observables.curvature import edge_of_stability as edge_of_stabili
 from widthwise.observables.curvature import hessian_eigenvalues as hessian_eigenvalues
 from widthwise.observables.curvature import sharpness as sharpness
 from widthwise.observables.curvature import spectral_density as spectral_density
+from widthwise.observables.memorization import Leak as Leak
+from widthwise.observables.memorization import leak as leak
 from widthwise.observables.monitor import monitor as monitor
 from widthwise.observables.propagation_error import ErrorScaling as ErrorScaling
 from widthwise.observables.propagation_error import error_scaling as error_scaling
