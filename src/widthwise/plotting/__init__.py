@@ -18,4 +18,5 @@ from widthwise.plotting.marks import theory as theory
 from widthwise.plotting.pictures import Picture as Picture
 from widthwise.plotting.style import PALETTE as PALETTE
 from widthwise.plotting.style import colour as colour
+from widthwise.plotting.surfaces import surface as surface
 from widthwise.plotting.svg import svg as svg
