@@ -39,6 +39,8 @@ def sign_features(
     if not -1 <= correlation <= 1:
         raise ValueError(f"correlation is {correlation}: give a number from -1 to 1")
     full = (*shape[:-1], len(labels), shape[-1])
+    if correlation == 0:
+        return 2.0 * rng.integers(0, 2, full, np.int8) - 1
     agree = rng.random(full, np.float32) < (1 + correlation) / 2
     return np.where(agree, 1.0, -1.0) * labels[:, None]
 

@@ -110,17 +110,24 @@ class FiniteFeatures:
 
     @property
     def accuracy(self) -> float:
-        """Part of new inputs whose sign is right, at the mean ratio.
-
-        The output at a new input is ``share * label`` plus noise of variance
-        ``share^2 * ratio / perfect`` from the random features.
-        """
-        if not self.degrees:
-            return 1.0
-        return float(ndtr(np.sqrt(self.perfect / self.random_over_perfect)))
+        """Part of new inputs whose sign is right, at the mean ratio."""
+        return float(self.accuracy_at(self.random_over_perfect))
 
     @property
     def test_error(self) -> float:
         """Squared error at new inputs, at the mean ratio."""
-        shrunk, ratio = 1 - self.share, self.random_over_perfect
-        return shrunk**2 + self.share**2 * ratio / self.perfect
+        return float(self.test_error_at(self.random_over_perfect))
+
+    def accuracy_at(self, ratio: Real[ArrayLike, "..."]) -> Float[np.ndarray, "..."]:
+        """Part of new inputs whose sign is right, at ratios of random over perfect features.
+
+        The output at a new input is ``share * label`` plus noise of variance
+        ``share^2 * ratio / perfect`` from the random features.
+        """
+        with np.errstate(divide="ignore"):
+            return np.asarray(ndtr(np.sqrt(self.perfect / np.asarray(ratio, np.float64))))
+
+    def test_error_at(self, ratio: Real[ArrayLike, "..."]) -> Float[np.ndarray, "..."]:
+        """Squared error at new inputs, at ratios of random over perfect features."""
+        r = np.asarray(ratio, np.float64)
+        return (r**2 + r / self.perfect) / (1 + r) ** 2

@@ -40,7 +40,7 @@ TASKS = {
 SIZES, CORRELATIONS, MANY = (4, 100, 1896), (1.0, 0.4, 0.0), 60
 """Features of three classes, their correlation with labels, and samples."""
 NAMES = ("perfect", "partly right", "random")
-_MIXED = 4
+_MIXED = 3
 
 
 def predict(study: "EnsemblePrior") -> xr.Dataset:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PART = "features"
 FEATURES, TESTS, BATCH = 200, 50, 500
+_LEVELS = 1000
 FAMILIES = {1: (2, 6), 2: (6, 20, 60), 20: (6, 20, 60), 100: (20, 50)}
 """Numbers of samples for each number of perfect features: p d from 0.01 to 25."""
 SETTINGS = tuple((perfect, d) for perfect, family in FAMILIES.items() for d in family)
@@ -41,12 +42,21 @@ def law(perfect: int, samples: int) -> FiniteFeatures:
 
 
 def predict(study: "EnsemblePrior") -> xr.Dataset:
-    """Law of finitely many coins."""
+    """Law of finitely many coins; accuracy and error averaged over it."""
     del study
     laws = [law(*setting) for setting in SETTINGS]
-    names = ("random_over_perfect", "accuracy", "test_error")
+    levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
+    spread = [one.quantile(levels) for one in laws]
+    ratios = [
+        one.random_over_perfect * part / part.mean() for one, part in zip(laws, spread, strict=True)
+    ]
+    pairs = list(zip(laws, ratios, strict=True))
     return xr.Dataset(
-        {name: ("setting", [getattr(one, name) for one in laws]) for name in names},
+        {
+            "random_over_perfect": ("setting", [one.random_over_perfect for one in laws]),
+            "accuracy": ("setting", [one.accuracy_at(r).mean() for one, r in pairs]),
+            "test_error": ("setting", [one.test_error_at(r).mean() for one, r in pairs]),
+        },
         coords={"setting": np.arange(len(SETTINGS))},
         attrs={"source": "Hebbar 2023 at infinite N; Schur complements of Wishart matrices"},
     )

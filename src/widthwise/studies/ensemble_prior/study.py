@@ -10,7 +10,7 @@ from typing_extensions import Doc
 
 from widthwise import activations
 from widthwise.experiments import Reference, Study
-from widthwise.studies.ensemble_prior import classes, features, floor, kernels, norms, surfaces
+from widthwise.studies.ensemble_prior import classes, features, kernels, norms, surfaces, variance
 from widthwise.studies.ensemble_prior.datasets import canonical, points_of
 from widthwise.studies.ensemble_prior.networks import Architecture
 
@@ -44,7 +44,7 @@ class EnsemblePrior(Study):
         year=2023,
         venue="Alignment Forum",
     )
-    parts = (features, classes, norms, surfaces, floor, kernels)
+    parts = (features, classes, norms, surfaces, variance, kernels)
 
     feature_members: Annotated[int, Ge(8), Doc("Regressions on features at each setting.")] = 3000
     norm_members: Annotated[int, Ge(2), Doc("Feature sets for norms other than L2.")] = 20
@@ -62,7 +62,7 @@ class EnsemblePrior(Study):
     members: Annotated[int, Ge(3), Doc("Networks of each width, readout and set.")] = 100
     steps: Annotated[int, Ge(1), Le(10**7), Doc("Steps of gradient descent.")] = 1000
     draws: Annotated[
-        int, Ge(400), Le(10**6), Doc("Networks at the start, for what is left of it.")
+        int, Ge(400), Le(10**6), Doc("Untrained networks, a control variate for variances.")
     ] = 4000
     hidden_layers: Annotated[int, Ge(1), Le(8), Doc("Hidden layers of networks.")] = 1
     activation: Annotated[str, Doc("Their activation, by name.")] = "relu"

@@ -15,6 +15,7 @@ from widthwise.plotting import (
     power_law,
     reference_line,
     surface,
+    theory,
 )
 from widthwise.studies.ensemble_prior.datasets import Points
 
@@ -76,7 +77,11 @@ def _panel(ax: Axes, points: Points, values: np.ndarray, top: float) -> None:
 
 
 def growth(
-    title: str, curves: Mapping[str, xr.Dataset], *, floor: float, roughness: float
+    title: str,
+    curves: Mapping[str, xr.Dataset],
+    *,
+    variance: Mapping[str, np.ndarray] | None,
+    roughness: float,
 ) -> Picture:
     """Variance, distance, roughness and rate of fitting over the width."""
     heads = ("variance over networks", "distance to the limit", "spread of curvature", "fitted")
@@ -88,15 +93,16 @@ def growth(
             value, error = found[name].transpose("what", ...).values
             measured(ax, width, value, error, label, color=color)
         measured(axes[3], width, found.rate.values, label=label, color=color)
+        if variance is not None:
+            theory(axes[0], width, variance[readout], label, color=color)
     own, error = curves["random"].own.transpose("what", ...).values
     width = curves["random"].width.values
     measured(axes[1], width, own, error, "random, limit of its own start", color=2)
-    for ax, name, exponent in ((axes[0], "variance", -1), (axes[1], "distance", -0.5)):
-        last = float(curves["zero"][name].sel(what="value").values[-1])
-        if np.isfinite(last) and last > 0:
-            power_law(ax, width, (width[-1], last), exponent=exponent)
-        log_axis(ax, "y")
-    reference_line(axes[0], y=floor, label="left by random starts")
+    last = float(curves["zero"].distance.sel(what="value").values[-1])
+    if np.isfinite(last) and last > 0:
+        power_law(axes[1], width, (width[-1], last), exponent=-0.5)
+    log_axis(axes[0], "y")
+    log_axis(axes[1], "y")
     reference_line(axes[2], y=roughness, label="infinite width")
     axes[3].set_ylim(0, 1.05)
     for ax in axes:
@@ -108,6 +114,6 @@ def growth(
         f"With the width, networks come to agree: {title}",
         "Networks that fit the points; the others are counted in the last panel only. Variance and "
         "root mean square distance over the square shown. A random readout leaves a function that "
-        "no training removes (dashed: predicted).",
+        "no training removes. Lines: to first order in 1/width.",
         figure,
     )

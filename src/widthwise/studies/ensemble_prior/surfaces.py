@@ -14,6 +14,7 @@ from widthwise.plotting import Picture
 from widthwise.studies.ensemble_prior import networks, surface_pictures
 from widthwise.studies.ensemble_prior.common import claim_of
 from widthwise.studies.ensemble_prior.datasets import NAMED, Points, points_of
+from widthwise.studies.ensemble_prior.first_order import first_order
 
 if TYPE_CHECKING:
     from widthwise.studies.ensemble_prior.study import EnsemblePrior
@@ -23,7 +24,7 @@ READOUTS = ("zero", "random")
 RIGHT = {"zero": "nngp", "random": "ntk"}
 """The limit at each start: a readout that starts at zero stays too small to move what is below."""
 EXAMPLES = 3
-_SMALL = 1 / 8
+_SMALL = 1 / 4
 """Next order in 1/width up to which widths enter a slope."""
 
 
@@ -48,13 +49,12 @@ def next_order(points: Points, width: int) -> float:
 
 
 def predict(study: "EnsemblePrior") -> xr.Dataset:
-    """Kernel regression, what is left of random starts, and slopes in the width."""
+    """Kernel regression, how its curvature is spread, and slopes in the width."""
     limits = [networks.limits_on_grid(study.form, text) for text in study.points]
     means = [one["nngp"].mean for one in limits]
     return xr.Dataset(
         {
             "surface": (("points", "place"), means),
-            "variance": ("points", [one["ntk"].coarse.variance.mean() for one in limits]),
             "roughness": ("points", [networks.participation(one) for one in means]),
             "variance_slope": -1.0,
             "distance_slope": -0.5,
@@ -227,7 +227,7 @@ def _slopes(
         found.append(
             Claim(
                 f"{title}-{name}-slope",
-                f"{words}, exponent of the width: readouts start {_START[readout]}, {title}",
+                f"{words}, exponent of the width: readouts start {START[readout]}, {title}",
                 float(predicted),
                 slope,
                 spread,
@@ -237,7 +237,7 @@ def _slopes(
     return found
 
 
-_START = {"zero": "at zero", "random": "random"}
+START = {"zero": "at zero", "random": "random"}
 
 
 def _slope(widths: list[int], values: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
@@ -267,8 +267,19 @@ def pictures(
             surface_pictures.growth(
                 title,
                 curves(study, measurement, index),
-                floor=float(prediction.variance.sel(points=index)),
+                variance=_variance(study, index),
                 roughness=float(prediction.roughness.sel(points=index)),
             ),
         ]
     return found
+
+
+def _variance(study: "EnsemblePrior", index: int) -> dict[str, np.ndarray] | None:
+    """Variance at each width to first order, for one hidden layer."""
+    if study.hidden_layers > 1:
+        return None
+    law = first_order(study.form, study.points[index])
+    return {
+        readout: np.array([law.variance(n, trained_from=readout) for n in study.widths])
+        for readout in READOUTS
+    }
