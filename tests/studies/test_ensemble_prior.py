@@ -221,7 +221,7 @@ def test_bad_points_give_one_line(tmp_path: Path, content, message):
     [
         ({"points": ["nowhere.csv"]}, "'nowhere.csv' is no file of points"),
         ({"points": ["xor", "xor"]}, "one set twice"),
-        ({"points": []}, "points"),
+        ({"points": []}, "points is empty"),
         ({"widths": [64, 32]}, "give ascending widths"),
         ({"activation": "rleu"}, "relu"),
         ({"bias_variance": 0, "points": ["1 1 1; 2 2 -1"]}, "in one direction"),

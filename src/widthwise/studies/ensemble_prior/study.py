@@ -50,7 +50,6 @@ class EnsemblePrior(Study):
     norm_members: Annotated[int, Ge(2), Doc("Feature sets for norms other than L2.")] = 20
     points: Annotated[
         tuple[Annotated[str, AfterValidator(canonical)], ...],
-        MinLen(1),
         Doc(
             "Sets of labelled points in the plane: xor, generic, or files of x1, x2, label. The "
             "points in a file become the parameter, not its name."
@@ -96,6 +95,8 @@ class EnsemblePrior(Study):
             given = getattr(self, name)
             if list(given) != sorted(set(given)):
                 raise ValueError(f"{name} is {given}: give ascending widths")
+        if not self.points:
+            raise ValueError("points is empty: give 'xor', 'generic', or files of points")
         if len(set(self.points)) < len(self.points):
             raise ValueError("points has one set twice: give each once")
         if self.bias_variance == 0:
