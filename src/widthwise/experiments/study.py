@@ -47,8 +47,8 @@ class Study(abc.ABC):
 
     Fields are numbers, texts, truth values, ``Literal`` choices, tuples of them, or None. They are
     validated when the study is made, whether from Python, TOML, JSON or the command line. A file is
-    no parameter: let a pydantic ``AfterValidator`` in the annotation turn its name into its content,
-    as text that it returns unchanged, so that the identity of a run rests on the content.
+    no parameter: let a pydantic ``AfterValidator`` in the annotation turn its name into its
+    content, as text that it returns unchanged, so that the identity of a run rests on the content.
 
     Attributes
     ----------
