@@ -34,6 +34,8 @@ _LEVELS = 1000
 FAMILIES = {1: (2, 6), 2: (6, 20, 60), 20: (6, 20, 60), 100: (20, 50)}
 """Numbers of samples for each number of perfect features: p d from 0.01 to 25."""
 SETTINGS = tuple((perfect, d) for perfect, family in FAMILIES.items() for d in family)
+INFORMATIVE = ((2, 20), (2, 60))
+"""Where accuracy is neither one half nor one."""
 
 
 def law(perfect: int, samples: int) -> FiniteFeatures:
@@ -111,7 +113,7 @@ def claims(study: "EnsemblePrior", prediction: xr.Dataset, measurement: xr.Datas
     found = []
     for index, (perfect, d) in enumerate(SETTINGS):
         random = FEATURES - perfect
-        shown = words if (perfect, d) in ((2, 60), (20, 20)) else {"random_over_perfect": ""}
+        shown = words if (perfect, d) in INFORMATIVE else {"random_over_perfect": ""}
         for name in shown:
             predicted = float(prediction[name][index])
             # coins: the first correction in their number; others: the spread of the ratio

@@ -28,7 +28,7 @@ PART = "kernels"
 _SET = "xor"
 POINTS = points_of(_SET)
 FORM = networks.Architecture(2, "relu", 2.0, 0.5, 2.0, first_bias_only=True)
-KERNELS = {"nngp": "last layer", "ntk": "all layers"}
+KERNELS = {"nngp": "the last layer", "ntk": "all layers"}
 _WORDS = {"zero": "readouts start at zero", "random": "random readouts"}
 STEPS = 1000
 
@@ -115,12 +115,12 @@ def claims(study: "EnsemblePrior", prediction: xr.Dataset, measurement: xr.Datas
         )
         statements = {
             "nearer": (
-                f"Distance to the limit with the kernel of the {KERNELS[wrong]} minus that of the "
+                f"Distance to the limit with the kernel of {KERNELS[wrong]} minus that of "
                 f"{KERNELS[right]}: two hidden layers of width {last}, {_WORDS[readout]}",
                 apart,
             ),
             "approached": (
-                f"Distance to the limit with the kernel of the {KERNELS[right]}, width {first} "
+                f"Distance to the limit with the kernel of {KERNELS[right]}, width {first} "
                 f"minus width {last}: two hidden layers, {_WORDS[readout]}",
                 nearer,
             ),
@@ -150,7 +150,7 @@ def pictures(
             ]
             value = [float(one.value) for one in found]
             errors = [float(one.standard_error) for one in found]
-            measured(ax, shown, value, errors, f"kernel of the {words}", color=color)
+            measured(ax, shown, value, errors, f"kernel of {words}", color=color)
         if readout == "zero":
             reference_line(ax, y=float(prediction.gap), label="between the two limits")
         log_axis(ax, "both")

@@ -1,7 +1,7 @@
 """Samples that a feature of C bits needs: under L2, norms nearer to L1, and Bayes."""
 
 import itertools
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -191,23 +191,24 @@ def pictures(
     del study, prediction
     figure, (ax,) = new_figure(1, size=(5.6, 4.0))
     bits = np.arange(2, 13)
-    for color, (name, norm) in enumerate(NORMS.items()):
-        line = [samples_needed(int(one), norm=cast(float, norm)) for one in bits]
+    for color, name in enumerate(NORMS):
+        line = [_predicted(name, int(one)) for one in bits]
         theory(ax, bits, line, WORDS[name], color=color)
         found = [_needed(measurement, (name, one)) for one in BITS]
         value = np.array([float(one.value) for one in found])
         errors = [float(one.standard_error) for one in found]
         measured(ax, BITS, value, errors, WORDS[name], color=color)
     log_axis(ax, "y")
-    ax.set_xlabel("complexity C in bits: a part $2^{-C}$ of features is perfect")
+    ax.set_xlabel("complexity C in bits")
     ax.set_ylabel("samples needed")
     legend(ax, place="outside")
     return [
         Picture(
             "norms",
             "From an ensemble of all features to the simplest one",
-            "Samples at which perfect features contribute half. Least squares, which wide networks "
-            f"do, needs 2^C; norms nearer to L1 approach Bayes, which needs C. {FEATURES} "
+            "Samples at which features contribute half that are a part 2^-C of all. Least squares, "
+            "which wide networks do, needs 2^C; norms nearer to L1 approach Bayes, which needs C. "
+            f"{FEATURES} "
             "features; crossings between two numbers of samples a quarter apart on each side.",
             figure,
         )

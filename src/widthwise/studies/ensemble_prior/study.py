@@ -62,7 +62,7 @@ class EnsemblePrior(Study):
     steps: Annotated[int, Ge(1), Le(10**7), Doc("Steps of gradient descent.")] = 1000
     draws: Annotated[
         int, Ge(400), Le(10**6), Doc("Untrained networks, a control variate for variances.")
-    ] = 4000
+    ] = 12_000
     hidden_layers: Annotated[int, Ge(1), Le(8), Doc("Hidden layers of networks.")] = 1
     activation: Annotated[str, Doc("Their activation, by name.")] = "relu"
     weight_variance: Annotated[
@@ -126,7 +126,7 @@ class EnsemblePrior(Study):
             widths=(4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096),
             members=1000,
             steps=4000,
-            draws=20_000,
+            draws=50_000,
             deep_widths=(32, 128, 512, 2048),
             deep_members=40,
         )

@@ -101,6 +101,7 @@ def growth(
     last = float(curves["zero"].distance.sel(what="value").values[-1])
     if np.isfinite(last) and last > 0:
         power_law(axes[1], width, (width[-1], last), exponent=-0.5)
+        axes[1].set_ylim(bottom=last / 8)  # room for the legend
     log_axis(axes[0], "y")
     log_axis(axes[1], "y")
     reference_line(axes[2], y=roughness, label="infinite width")
@@ -108,7 +109,7 @@ def growth(
     for ax in axes:
         log_axis(ax, "x", base=2, ticks=width)
         ax.set_xlabel("width")
-        legend(ax, place="lower right" if ax is axes[3] else "best")
+        legend(ax, place="lower right" if ax in axes[2:] else "lower left")
     return Picture(
         f"growth-{title}",
         f"With the width, networks come to agree: {title}",
