@@ -163,7 +163,7 @@ def pictures(
             measured(right, family, one.value[here], one.standard_error[here], label, color=color)
     reference_line(left, y=1)
     log_axis(left, "both")
-    log_axis(right, "x")
+    log_axis(right, "x", ticks=(2, 6, 20, 60))
     left.set_xlabel("p d")
     right.set_xlabel("samples d")
     right.set_ylim(0, 1.35)
