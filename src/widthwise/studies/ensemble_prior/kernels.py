@@ -30,7 +30,7 @@ POINTS = points_of(_SET)
 FORM = networks.Architecture(2, "relu", 2.0, 0.5, 2.0, first_bias_only=True)
 KERNELS = {"nngp": "the last layer", "ntk": "all layers"}
 _WORDS = {"zero": "readouts start at zero", "random": "random readouts"}
-STEPS = 1000
+STEPS = 600
 
 
 def limits() -> dict[str, networks.Limit]:

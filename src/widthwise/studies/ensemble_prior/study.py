@@ -59,7 +59,7 @@ class EnsemblePrior(Study):
         tuple[Width, ...], MinLen(1), Doc("Widths of networks fitted to them, ascending.")
     ] = (4, 16, 64, 128, 256, 512, 1024)
     members: Annotated[int, Ge(3), Doc("Networks of each width, readout and set.")] = 100
-    steps: Annotated[int, Ge(1), Le(10**7), Doc("Steps of gradient descent.")] = 1000
+    steps: Annotated[int, Ge(1), Le(10**7), Doc("Steps of gradient descent.")] = 700
     draws: Annotated[
         int, Ge(400), Le(10**6), Doc("Untrained networks, a control variate for variances.")
     ] = 12_000
@@ -75,7 +75,7 @@ class EnsemblePrior(Study):
     deep_widths: Annotated[
         tuple[Width, ...], Doc("Widths of networks with two hidden layers; may be none.")
     ] = (32, 128, 512)
-    deep_members: Annotated[int, Ge(2), Doc("Networks with two hidden layers.")] = 12
+    deep_members: Annotated[int, Ge(2), Doc("Networks with two hidden layers.")] = 8
 
     @property
     def form(self) -> Architecture:
