@@ -129,6 +129,8 @@ def _in_words(detail: ErrorDetails, known: Sequence[str]) -> str:
     given = json.dumps(detail["input"], ensure_ascii=False)
     if detail["type"] == "extra_forbidden":
         return f"{path} is not a parameter{nearest(path, known)}"
+    if detail["type"] == "value_error":  # of a validator of the study's own, in its own words
+        return f"{path}: {detail['msg'].removeprefix('Value error, ')}"
     message = detail["msg"].replace("Input should", "should").replace("Tuple should", "should")
     hint = ""
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):

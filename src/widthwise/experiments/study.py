@@ -46,7 +46,9 @@ class Study(abc.ABC):
             tosses: Annotated[int, Ge(1), Doc("Tosses of one member.")] = 1000
 
     Fields are numbers, texts, truth values, ``Literal`` choices, tuples of them, or None. They are
-    validated when the study is made, whether from Python, TOML, JSON or the command line.
+    validated when the study is made, whether from Python, TOML, JSON or the command line. A file is
+    no parameter: let a pydantic ``AfterValidator`` in the annotation turn its name into its
+    content, as text that it returns unchanged, so that the identity of a run rests on the content.
 
     Attributes
     ----------

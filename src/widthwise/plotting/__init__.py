@@ -21,4 +21,5 @@ from widthwise.plotting.pictures import Pictures as Pictures
 from widthwise.plotting.style import PALETTE as PALETTE
 from widthwise.plotting.style import colour as colour
 from widthwise.plotting.style import paper_style as paper_style
+from widthwise.plotting.surfaces import surface as surface
 from widthwise.plotting.svg import svg as svg

@@ -1,0 +1,3 @@
+"""Which function does a wide network prefer where the data do not decide?"""
+
+from widthwise.studies.ensemble_prior.study import EnsemblePrior as EnsemblePrior
