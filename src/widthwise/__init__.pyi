@@ -76,6 +76,7 @@ from .observables import sharpness as sharpness
 from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
+from .observables.feature_speed import feature_speed as feature_speed
 from .report import write_page as write_page
 
 __version__: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import fields
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -68,7 +68,7 @@ def _watching(module: eqx.Module, path: str, watch: Watch) -> eqx.Module:
     result = object.__new__(_watched_class(kind))
     for field in fields(kind):  # pyright: ignore[reportArgumentType]
         object.__setattr__(result, field.name, getattr(module, field.name))
-    object.__setattr__(result, "watch", lambda *args, **kwargs: watch(path, module, *args, **kwargs))
+    object.__setattr__(result, "watch", partial(watch, path, module))
     return result
 
 
