@@ -2,21 +2,22 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import ArrayLike
 
 from widthwise.ensembles.tangent.parametric import Rates, checked_inputs, output_shape, parametric
 from widthwise.ensembles.training.losses import Loss, named_loss
 from widthwise.networks import Layer
-from widthwise.observables.feature_speed.nodes import find_nodes
+from widthwise.observables.feature_speed.nodes import Node, find_nodes
 from widthwise.observables.feature_speed.result import table
 from widthwise.observables.feature_speed.speeds import node_speeds
-from widthwise.observables.feature_speed.updates import direction_of
+from widthwise.observables.feature_speed.updates import direction_of, factors_of
 
 
 def feature_speed(
@@ -125,24 +126,38 @@ def feature_speed(
     one = inputs if batched else inputs[0]
     found = find_nodes(model, one, names=nodes)
     _check_loss(model, inputs, lambda outputs: function(outputs, targets), batched)
-    direction = direction_of(update, learning_rates, model)
-
-    @eqx.filter_jit
-    def run(model: eqx.Module, x: jax.Array, y: Any) -> dict[str, jax.Array]:
-        return node_speeds(
-            model,
-            x,
-            lambda outputs: function(outputs, y),
-            nodes=found,
-            direction=direction,
-            steps=steps,
-            batched=batched,
-        )
-
+    factors = factors_of(update, learning_rates, model)
+    settings = _Settings(tuple(found), function, update, tuple(map(float, steps)), batched)
+    run = _run(model, inputs, targets, factors, settings)
     count = 1 if batched else len(inputs)
     sizes = [count * int(np.prod(node.shape)) for node in found]
-    numbers = {name: np.asarray(value) for name, value in run(model, inputs, targets).items()}
+    numbers = {name: np.asarray(value) for name, value in run.items()}
     return table(numbers, found, sizes, steps)
+
+
+class _Settings(NamedTuple):
+    """All that a compiled program depends on besides shapes."""
+
+    nodes: tuple[Node, ...]
+    loss: Loss
+    update: Any
+    steps: tuple[float, ...]
+    batched: bool
+
+
+@eqx.filter_jit
+def _run(
+    model: eqx.Module, x: jax.Array, y: Any, factors: list[ArrayLike], settings: _Settings
+) -> dict[str, jax.Array]:
+    return node_speeds(
+        model,
+        x,
+        lambda outputs: settings.loss(outputs, y),
+        nodes=settings.nodes,
+        direction=direction_of(settings.update, factors),
+        steps=settings.steps,
+        batched=settings.batched,
+    )
 
 
 def _check_loss(model: Any, x: jax.Array, loss: Any, batched: bool) -> None:

@@ -77,14 +77,9 @@ def node_speeds(
     update = direction(gradients, params)
     _, motion = jax.jvp(lambda p: values(p, shifts)[1], (params,), (update,))
 
-    own = jnp.stack(
-        [
-            -jnp.sum(g * u)
-            for g, u in zip(jax.tree.leaves(gradients), jax.tree.leaves(update), strict=True)
-        ]
-    )
+    own = -_products(jax.tree.leaves(gradients), jax.tree.leaves(update))
     upstream = jnp.asarray([node.upstream for node in nodes], own.dtype)
-    decay = jnp.stack([-jnp.sum(b * v) for b, v in zip(backward, motion, strict=True)])
+    decay = -_products(backward, motion)
     moving, back = _norms(motion), _norms(backward)
     sizes = jnp.asarray([f.size for f in features], own.dtype) ** 0.5
     found = {
@@ -112,11 +107,18 @@ def node_speeds(
 
 
 def _norms(arrays: Sequence[Array]) -> Float[Array, " nodes"]:
-    """Euclidean norms, without overflow of the squares."""
-    return jnp.stack([_norm(array) for array in arrays])
+    """Euclidean norms."""
+    return jnp.sqrt(_products(arrays, arrays))
 
 
-def _norm(array: Array) -> Float[Array, ""]:
-    largest = jnp.max(jnp.abs(array))
-    scale = jnp.where(largest > 0, largest, 1.0)
-    return scale * jnp.sqrt(jnp.sum((array / scale) ** 2))
+def _products(first: Sequence[Array], second: Sequence[Array]) -> Float[Array, " arrays"]:
+    """Inner products, those of equal shapes side by side: far less is compiled."""
+    groups: dict[tuple, list[int]] = {}
+    for i, array in enumerate(first):
+        groups.setdefault((array.shape, array.dtype), []).append(i)
+    found = {}
+    for members in groups.values():
+        one, other = (jnp.stack([a[i] for i in members]) for a in (first, second))
+        values = jnp.sum(one * other, axis=tuple(range(1, one.ndim)))
+        found |= {i: values[k] for k, i in enumerate(members)}
+    return jnp.stack([found[i] for i in range(len(first))])

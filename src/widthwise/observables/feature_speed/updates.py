@@ -1,10 +1,11 @@
 """Directions in which parameters move: those of optimizers, and one that balances the layers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import ArrayLike, PyTree
 
 from widthwise.ensembles.tangent.parametric import Rates, parametric, rate_leaves
 from widthwise.numerics.choices import check_choice
@@ -30,14 +31,13 @@ def balanced(gradients: PyTree, params: PyTree) -> PyTree:
     return jax.tree.map(one, gradients)
 
 
-def direction_of(update: Any, learning_rates: Rates, model: Any) -> Direction:
-    """Return the direction that was asked for.
+def factors_of(update: Any, learning_rates: Rates, model: Any) -> list[ArrayLike]:
+    """Return the learning-rate factor of every array, and refuse an update that is none.
 
     Parameters
     ----------
     update
-        ``"gradient"``, ``"balanced"``, an Optax transformation, whose first update it is, or
-        ``update(gradients, params)``.
+        ``"gradient"``, ``"balanced"``, an Optax transformation, or ``update(gradients, params)``.
     learning_rates
         Factors of the arrays, as for :func:`~widthwise.ensembles.empirical_ntk`; they multiply
         the update.
@@ -49,23 +49,6 @@ def direction_of(update: Any, learning_rates: Rates, model: Any) -> Direction:
     TypeError, ValueError
         If it is none of these, or the factors do not fit.
     """
-    factors = rate_leaves(parametric(model, None), learning_rates)
-
-    def raw(gradients: PyTree, params: PyTree) -> PyTree:
-        if isinstance(update, str):
-            if update == "balanced":
-                return balanced(gradients, params)
-            return jax.tree.map(jnp.negative, gradients)
-        if callable(update):
-            return update(gradients, params)
-        return update.update(gradients, update.init(params), params)[0]
-
-    def direction(gradients: PyTree, params: PyTree) -> PyTree:
-        leaves, structure = jax.tree.flatten(raw(gradients, params))
-        return jax.tree.unflatten(
-            structure, [factor * leaf for factor, leaf in zip(factors, leaves, strict=True)]
-        )
-
     if isinstance(update, str):
         check_choice("update", update, ("gradient", "balanced"))
         if update == "balanced" and learning_rates is not None:
@@ -77,6 +60,28 @@ def direction_of(update: Any, learning_rates: Rates, model: Any) -> Direction:
             f"update is {update!r}: give 'gradient', 'balanced', an Optax transformation such as "
             "optax.adam(1e-3), or a function of gradients and parameters"
         )
+    return rate_leaves(parametric(model, None), learning_rates)
+
+
+def direction_of(update: Any, factors: Sequence[ArrayLike]) -> Direction:
+    """Return the direction that was asked for, each array times its factor."""
+
+    def raw(gradients: PyTree, params: PyTree) -> PyTree:
+        if update == "balanced":
+            return balanced(gradients, params)
+        if update == "gradient":
+            return jax.tree.map(jnp.negative, gradients)
+        if callable(update):
+            return update(gradients, params)
+        return update.update(gradients, update.init(params), params)[0]
+
+    def direction(gradients: PyTree, params: PyTree) -> PyTree:
+        leaves, structure = jax.tree.flatten(raw(gradients, params))
+        return jax.tree.unflatten(
+            structure,
+            [jnp.asarray(f, u.dtype) * u for f, u in zip(factors, leaves, strict=True)],
+        )
+
     return direction
 
 
