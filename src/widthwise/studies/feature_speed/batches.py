@@ -55,10 +55,10 @@ def measure(study: "FeatureSpeed", shard: Shard, key: jax.Array) -> xr.Dataset:
         np.array([1 / size, *[1 / width] * depth]),
         balanced=False,
     )
-    found = networks.speeds(
+    (found,) = networks.speeds(
         networks.plain(width, depth),
         networks.keys_of(key, shard, depth),
-        training=training,
+        trainings=[training],
         names=[f".layers[{2 * layer}]" for layer in range(depth)],
         x=INPUTS,
         errors=np.array(ERRORS[str(shard.settings["errors"])]),

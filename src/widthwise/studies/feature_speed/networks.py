@@ -78,11 +78,11 @@ def speeds(
     net: Sequential,
     keys: Key[Array, " member"],
     *,
-    training: Training,
+    trainings: Sequence[Training],
     names: Sequence[str],
     x: Float[np.ndarray, "n d"],
     errors: Float[np.ndarray, " n"],
-) -> dict[str, Float[np.ndarray, "..."]]:
+) -> list[dict[str, Float[np.ndarray, "..."]]]:
     """Measure networks at their start, under the linear loss ``sum(errors * outputs)``.
 
     Parameters
@@ -91,8 +91,8 @@ def speeds(
         The architecture, whose weights are drawn with unit gain and then given their scale.
     keys
         One for each network.
-    training
-        Initial scales, and learning rates.
+    trainings
+        Initial scales, and learning rates; all are tried on the same networks.
     names
         The nodes.
     x, errors
@@ -100,20 +100,26 @@ def speeds(
 
     Returns
     -------
-    dict
-        As of ``node_speeds``, with the members in front.
+    list
+        For each training, numbers as of ``node_speeds``, with the members in front.
     """
-    unit = [row.init_std for row in net.parameter_table(x.shape[1:])]
-    scales = np.asarray(training.std, np.float64) / np.asarray(unit, np.float64)
-    numbers = (scales, training.rates, x, errors)
-    arrays = tuple(jnp.asarray(a, jnp.float32) for a in numbers)
+    unit = np.array([float(row.init_std) for row in net.parameter_table(x.shape[1:])])
+    data = tuple(jnp.asarray(a, jnp.float32) for a in (x, errors))
+    settings = [
+        (tuple(jnp.asarray(a, jnp.float32) for a in (t.std / unit, t.rates)), t.balanced)
+        for t in trainings
+    ]
     nodes: tuple[Node, ...] = ()
-    rows = []
-    for key in keys:  # drawn outside of the program, whose layers then compile as one shape does
+    rows: list[list[dict[str, Array]]] = [[] for _ in trainings]
+    for key in keys:  # drawn outside of the program: far less is compiled
         model = net.init(key, x.shape[1:])
-        nodes = nodes or tuple(find_nodes(model, arrays[2][0], names=names))
-        rows.append(_run(model, arrays, nodes, training.balanced))
-    return {name: np.stack([np.asarray(row[name], np.float64) for row in rows]) for name in rows[0]}
+        nodes = nodes or tuple(find_nodes(model, data[0][0], names=names))
+        for row, (numbers, balanced) in zip(rows, settings, strict=True):
+            row.append(_run(model, numbers + data, nodes, balanced))
+    return [
+        {name: np.stack([np.asarray(n[name], np.float64) for n in row]) for name in row[0]}
+        for row in rows
+    ]
 
 
 @eqx.filter_jit

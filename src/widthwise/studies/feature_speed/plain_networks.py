@@ -47,10 +47,10 @@ def measure(study: "FeatureSpeed", shard: Shard, key: jax.Array) -> xr.Dataset:
     """Cosines of networks whose layers have balanced learning rates."""
     width, depth = int(shard.settings["width"]), study.depth
     std = [networks.INPUTS**-0.5, *[(2 / width) ** 0.5] * (depth - 1), 1 / width]
-    found = networks.speeds(
+    (found,) = networks.speeds(
         networks.plain(width, depth),
         networks.keys_of(key, shard, depth),
-        training=networks.Training(np.array(std), np.ones(depth + 1), balanced=True),
+        trainings=[networks.Training(np.array(std), np.ones(depth + 1), balanced=True)],
         names=[f".layers[{2 * layer}]" for layer in range(depth)],
         x=np.ones((1, networks.INPUTS)),
         errors=np.ones(1),

@@ -80,10 +80,10 @@ def measure(study: "FeatureSpeed", shard: Shard, key: jax.Array) -> xr.Dataset:
         np.array([0.0, *[1.0] * branches, 0.0]),
         balanced=True,
     )
-    found = networks.speeds(
+    (found,) = networks.speeds(
         networks.residual(width, branches),
         networks.keys_of(key, shard, branches),
-        training=training,
+        trainings=[training],
         names=[f".layers[{branches // 2}]", f".layers[{branches}]"],
         x=np.ones((1, networks.INPUTS)),
         errors=np.ones(1),

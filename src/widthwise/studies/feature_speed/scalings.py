@@ -51,16 +51,15 @@ def predict(study: "FeatureSpeed") -> xr.Dataset:
 
 
 def shards(study: "FeatureSpeed") -> list[Shard]:
-    """All scalings and depths."""
+    """All depths: the decay of the loss varies more from network to network than angles."""
     return [
         shard
         for depth in study.depths
-        for rule in RULES
         for shard in networks.member_shards(
             PART,
-            {"rule": rule, "depth": depth},
+            {"depth": depth},
             (study.residual_width,),
-            study.residual_members,
+            4 * study.residual_members,
             batch=study.shard,
         )
     ]
@@ -69,18 +68,21 @@ def shards(study: "FeatureSpeed") -> list[Shard]:
 def measure(study: "FeatureSpeed", shard: Shard, key: jax.Array) -> xr.Dataset:
     """Speed and decay at the last pre-activations."""
     depth = int(shard.settings["depth"])
-    at = scaling(study, shard.settings["rule"], depth)
+    rules = [scaling(study, rule, depth) for rule in RULES]
     found = networks.speeds(
-        networks.plain(at.width, depth),
+        networks.plain(study.residual_width, depth),
         networks.keys_of(key, shard, depth),
-        training=networks.Training(at.init_std, at.learning_rate, balanced=False),
+        trainings=[
+            networks.Training(at.init_std, at.learning_rate, balanced=False) for at in rules
+        ],
         names=[f".layers[{2 * (depth - 1)}]"],
         x=np.ones((1, networks.INPUTS)),
         errors=np.ones(1),
     )
-    values = np.concatenate([found["speed"], found["decay"]], axis=1)
+    values = [np.concatenate([row["speed"], row["decay"]], axis=1) for row in found]
     return xr.Dataset(
-        {"value": (("member", "quantity"), values)}, coords={"quantity": list(QUANTITIES)}
+        {"value": (("member", "rule", "quantity"), np.stack(values, axis=1))},
+        coords={"rule": list(RULES), "quantity": list(QUANTITIES)},
     )
 
 

@@ -55,11 +55,15 @@ class FeatureSpeed(Study):
     ] = (256, 1024)
     members: Annotated[
         int, Ge(2), Doc("Plain networks of the largest width; of smaller widths more.")
-    ] = 128
+    ] = 64
     residual_width: Annotated[
         Width, Doc("Width of residual networks, of networks for batches and of scalings.")
     ] = 512
-    residual_members: Annotated[int, Ge(2), Doc("Such networks of each kind.")] = 128
+    residual_members: Annotated[
+        int,
+        Ge(2),
+        Doc("Residual networks of each kind, and for batches; four times as many of scalings."),
+    ] = 64
     branches: Annotated[
         tuple[Annotated[int, Ge(4), Le(500)], ...],
         MinLen(2),
