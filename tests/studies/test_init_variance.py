@@ -1,6 +1,7 @@
 """The band of initial scales: gradients in NumPy, a start rescaled, ends read off losses."""
 
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -81,7 +82,8 @@ def test_the_lower_edge() -> None:
 def test_the_first_update_sets_the_scale() -> None:
     optimizer = networks.RescaledStart((1.0, -1.0), "sgd", 0.5)
     assert optimizer == networks.RescaledStart((1.0, -1.0), "sgd", 0.5)
-    chosen, params = optimizer(jnp.asarray(4.0)), [jnp.ones(2), jnp.ones(3)]
+    chosen = optimizer(jnp.asarray(4.0))
+    params: Any = [jnp.ones(2), jnp.ones(3)]
     state = chosen.init(params)
     for expected in ((4.0, 0.25), (3.5, -0.25)):
         update, state = chosen.update([jnp.ones(2), jnp.ones(3)], state, params)
@@ -102,6 +104,8 @@ def test_ends_are_read_off_losses() -> None:
     np.testing.assert_allclose(ends, [(grid[0] + grid[1]) / 2, (grid[2] + grid[3]) / 2])
     assert np.isnan(sweep.edges(STUDY, np.array([0.1, 0.1, 0.2, 0.3]))).all()
     assert np.isnan(sweep.edges(STUDY, np.full(4, 2.3))).all()
+    worse = sweep.edges(STUDY, np.array([2.3, 0.1, 5.0, np.nan]))
+    np.testing.assert_allclose(worse, ends)
 
 
 def test_steps_until() -> None:

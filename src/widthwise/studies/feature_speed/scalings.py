@@ -134,7 +134,7 @@ def _ratios(study: "FeatureSpeed", prediction: xr.Dataset, measurement: xr.Datas
                     f"{rule}",
                     predicted=exponent,
                     measured=float(np.log(ends[1].value / ends[0].value) / span),
-                    standard_error=float(np.hypot(*errors) / span),
+                    standard_error=float(np.linalg.norm(errors) / span),
                     tolerance=away + drift,
                     members=ends[1].count,
                 )

@@ -22,9 +22,9 @@ class InitVariance(Study):
     more than the layer itself. So the band depends on width, depth, learning rate and steps, and is
     no constant. Then the same networks start at Kaiming's and Xavier's scales.
 
-    Tolerances: the lower end is an escape time known up to a factor 2, in depth d the fraction
-    ln(2) / (d - 1) of the logarithm; the upper end a relative step known up to a factor 3; and both
-    half the spacing of the sweep. The ratio of output variances is exact, up to rounding in
+    Tolerances: both ends are orders of magnitude, of an escape time without the time in which the
+    layers align, and of a first step that is too large; they are claimed up to a factor 3, and half
+    the spacing of the sweep. The ratio of output variances is exact, up to rounding in
     float32. That one start is faster than another, and more so in deeper networks and without Adam,
     is a direction, claimed without tolerance.
     """
@@ -68,16 +68,17 @@ class InitVariance(Study):
     def quick(cls) -> "InitVariance":
         """Return a preset of a few seconds."""
         return cls(
-            width=16,
+            width=32,
             depths=(2,),
-            stds=5,
-            steps=20,
-            images=32,
+            stds=7,
+            learning_rate=0.2,
+            steps=100,
+            images=64,
             members=2,
-            small_width=8,
+            small_width=16,
             kaiming_depths=(2,),
-            kaiming_images=16,
-            kaiming_steps=20,
+            kaiming_images=32,
+            kaiming_steps=400,
             kaiming_members=3,
         )
 

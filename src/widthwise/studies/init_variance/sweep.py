@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 import xarray as xr
-from scipy.special import logsumexp
 
 from widthwise.activations import relu
 from widthwise.ensembles import train
@@ -19,13 +18,22 @@ if TYPE_CHECKING:
 
 PART = "sweep"
 BATCH = 64
+FACTOR = 3.0
+"""Both ends are orders of magnitude: up to this factor."""
 TRAINED = 0.5
 """A network trains if its loss falls below this share of that of guessing."""
 
 
+WORDS = {
+    "lower": "smallest initial standard deviation that trains",
+    "upper": "largest initial standard deviation that does not blow up",
+}
+
+
 def stds(study: "InitVariance") -> np.ndarray:
     """The grid, equally spaced in the logarithm."""
-    return np.geomspace(*study.std_range, study.stds)
+    low, high = study.std_range
+    return np.geomspace(low, high, study.stds)
 
 
 def predict(study: "InitVariance") -> xr.Dataset:
@@ -87,13 +95,10 @@ def measure(study: "InitVariance", shard: Shard, key: jax.Array) -> xr.Dataset:
     ).isel(width=0)
     outputs = history.output.transpose("member", "learning_rate", "step", "input", ...).values
     first = np.mean(np.asarray(outputs[:, :, 1], np.float64) ** 2, axis=(2, 3))
-    logits = np.asarray(outputs[:, :, 1], np.float64)
-    chosen = np.take_along_axis(logits, y[None, None, :, None].astype(int), axis=-1)[..., 0]
     losses = history.loss.transpose("member", "learning_rate", "step").values
     return xr.Dataset(
         {
             "loss": (("member", "std"), losses[:, :, -5:].astype(np.float64).mean(axis=2)),
-            "start": (("member", "std"), np.mean(logsumexp(logits, axis=-1) - chosen, axis=-1)),
             "variance": (("member", "std"), first),
         },
         coords={"std": stds(study)},
@@ -103,13 +108,14 @@ def measure(study: "InitVariance", shard: Shard, key: jax.Array) -> xr.Dataset:
 def edges(study: "InitVariance", losses: np.ndarray) -> np.ndarray:
     """Logarithms of the ends of the band of one network, halfway between points of the grid.
 
-    A loss that is no number is no training. NaN where the band reaches the end of the grid.
+    The lower one is where the loss falls to its goal, the upper one where training blows up: the
+    loss becomes no number. NaN where the band reaches the end of the grid.
     """
     grid = np.log(stds(study))
     good = np.flatnonzero(losses < TRAINED * np.log(networks.CLASSES))
     if not good.size:
         return np.full(2, np.nan)
-    low, high = good[0], good[-1]
+    low, high = good[0], np.flatnonzero(np.isfinite(losses))[-1]
     lower = (grid[low] + grid[low - 1]) / 2 if low > 0 else np.nan
     upper = (grid[high] + grid[high + 1]) / 2 if high + 1 < len(grid) else np.nan
     return np.array([lower, upper])
@@ -123,19 +129,15 @@ def claims(study: "InitVariance", prediction: xr.Dataset, measurement: xr.Datase
         values = measurement.loss.sel(depth=depth).transpose("member", "std").values
         ends = np.stack([edges(study, row) for row in values])
         for i, end in enumerate(("lower", "upper")):
-            # The time to leave the plateau is known up to a factor 2, the size of the step that
-            # is too large up to a factor 3.
-            doubt = np.log(2) / (depth - 1) if end == "lower" else np.log(3)
             scatter = np.std(ends[:, i], ddof=1) / len(ends) ** 0.5 if len(ends) > 1 else 0.0
             found.append(
                 Claim(
                     name=f"{end}-edge-{depth}",
-                    statement=f"Logarithm of the {'smallest' if i == 0 else 'largest'} initial "
-                    f"standard deviation that trains {depth} hidden layers",
+                    statement=f"Logarithm of the {WORDS[end]}, {depth} hidden layers",
                     predicted=float(prediction.edge.sel(depth=depth, end=end)),
                     measured=float(np.mean(ends[:, i])),
                     standard_error=max(float(scatter), 1e-3),
-                    tolerance=doubt + spacing / 2,
+                    tolerance=np.log(FACTOR) + spacing / 2,
                     members=len(ends),
                 )
             )
