@@ -211,7 +211,7 @@ def pictures(
         ax.set_xticks(depths)
         ax.set_xlabel("hidden layers")
     legend(left)
-    legend(right)
+    legend(right, place="outside")
     return [
         Picture(
             "kaiming",

@@ -10,7 +10,15 @@ from widthwise.activations import relu
 from widthwise.ensembles import train
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
 from widthwise.kernels.stability_band import lower_edge, upper_edge, variance_recursion
-from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, reference_line
+from widthwise.plotting import (
+    Picture,
+    legend,
+    log_axis,
+    measured,
+    new_figure,
+    reference_line,
+    theory,
+)
 from widthwise.studies.init_variance import networks
 
 if TYPE_CHECKING:
@@ -191,15 +199,16 @@ def pictures(
         reference_line(above, y=TRAINED * np.log(networks.CLASSES), label="trains below")
         reference_line(above, x=float(prediction.critical))
         log_axis(above, "x")
-        above.set_ylim(0, 2 * np.log(networks.CLASSES))
-        below.plot(grid, prediction.variance.sel(depth=depth), label="recursion", color="C0")
+        above.set_xlim(grid[0] / 1.5, grid[-1] * 1.5)
+        above.set_ylim(0, 1.5 * np.log(networks.CLASSES))
+        theory(below, grid, prediction.variance.sel(depth=depth), "recursion", color=0)
         values = at.variance.transpose("member", "std").values
         measured(below, grid, values.mean(axis=0), label="measured", color=1)
         log_axis(below, "both")
         below.set_xlabel("initial standard deviation")
     axes[0].set_ylabel("cross entropy")
     axes[len(study.depths)].set_ylabel("mean square of outputs at start")
-    legend(axes[0])
+    legend(axes[len(study.depths) - 1], place="outside")
     legend(axes[len(study.depths)])
     return [
         Picture(
@@ -207,7 +216,7 @@ def pictures(
             "The band of initial scales that train narrows with depth",
             f"ReLU networks of width {study.width}, {study.steps} steps of gradient descent at "
             f"{study.learning_rate:g} on images. Grey: predicted band. Dashed line: sqrt(2 / "
-            "width). Below: what the outputs are before training.",
+            "width). Where there is no point training blew up. Below: outputs before training.",
             figure,
         )
     ]
