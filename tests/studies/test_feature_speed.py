@@ -9,7 +9,7 @@ from widthwise.experiments import judge
 from widthwise.studies import FeatureSpeed
 from widthwise.studies.feature_speed import networks, plain_networks, residual_networks, scalings
 
-STUDY = FeatureSpeed(depth=8, widths=(1024,))
+STUDY = FeatureSpeed(depth=8, widths=(1024,), residual_width=512)
 
 
 def test_scalings_have_the_published_powers_of_depth() -> None:
@@ -25,7 +25,9 @@ def test_speed_and_decay_at_finite_depth() -> None:
     c = at.learning_rate[:2] * np.array([10, 256])
     backward = at.init_std[-1] ** 2 * 256
     second = c[1] ** 2 + 2 * c[0] * c[1] + c[0] ** 2 * 3
-    found = scalings.predict(FeatureSpeed(depths=(2, 4))).value.sel(rule="ntk", depth=2)
+    found = scalings.predict(FeatureSpeed(depths=(2, 4), residual_width=512)).value.sel(
+        rule="ntk", depth=2
+    )
     np.testing.assert_allclose(found, [(backward * second / 512) ** 0.5, backward * c.sum()])
 
 

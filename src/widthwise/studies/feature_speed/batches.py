@@ -114,7 +114,7 @@ def pictures(
     return [
         Picture(
             "batch-angle",
-            "Inputs that want opposite things slow each other down",
+            "Inputs with opposed errors turn the features further away",
             f"Three inputs whose features are one vector, in ReLU networks of {study.batch_depth} "
             f"layers and width {study.residual_width}, learning rates 1 / fan-in.",
             figure,

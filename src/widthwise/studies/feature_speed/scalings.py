@@ -51,7 +51,7 @@ def predict(study: "FeatureSpeed") -> xr.Dataset:
 
 
 def shards(study: "FeatureSpeed") -> list[Shard]:
-    """All depths: the decay of the loss varies more from network to network than angles."""
+    """All depths."""
     return [
         shard
         for depth in study.depths
@@ -59,7 +59,7 @@ def shards(study: "FeatureSpeed") -> list[Shard]:
             PART,
             {"depth": depth},
             (study.residual_width,),
-            4 * study.residual_members,
+            study.residual_members,
             batch=study.shard,
         )
     ]
@@ -165,7 +165,8 @@ def pictures(
             "One scaling moves features and loss alike at every depth",
             f"First step of gradient descent on the output of ReLU networks of width "
             f"{study.residual_width}: root mean square of the motion of the last hidden "
-            "pre-activations, and how fast the loss falls through them. Lines: infinite width.",
+            "pre-activations, and how fast the loss falls through them (alike for ntk and feature_speed). Lines: "
+            "infinite width.",
             figure,
         )
     ]

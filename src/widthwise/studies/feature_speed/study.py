@@ -58,12 +58,8 @@ class FeatureSpeed(Study):
     ] = 64
     residual_width: Annotated[
         Width, Doc("Width of residual networks, of networks for batches and of scalings.")
-    ] = 512
-    residual_members: Annotated[
-        int,
-        Ge(2),
-        Doc("Residual networks of each kind, and for batches; four times as many of scalings."),
-    ] = 64
+    ] = 256
+    residual_members: Annotated[int, Ge(2), Doc("Networks of that width, of each kind.")] = 128
     branches: Annotated[
         tuple[Annotated[int, Ge(4), Le(500)], ...],
         MinLen(2),
