@@ -165,8 +165,8 @@ def pictures(
             "One scaling moves features and loss alike at every depth",
             f"First step of gradient descent on the output of ReLU networks of width "
             f"{study.residual_width}: root mean square of the motion of the last hidden "
-            "pre-activations, and how fast the loss falls through them (alike for ntk and feature_speed). Lines: "
-            "infinite width.",
+            "pre-activations, and how fast the loss falls through them (alike for ntk and "
+            "feature_speed). Lines: infinite width.",
             figure,
         )
     ]
