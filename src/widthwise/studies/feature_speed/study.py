@@ -52,10 +52,10 @@ class FeatureSpeed(Study):
     depth: Annotated[int, Ge(5), Le(200), Doc("Hidden layers of plain networks.")] = 16
     widths: Annotated[
         tuple[Width, ...], MinLen(1), Doc("Widths of plain networks, increasing.")
-    ] = (256, 1024)
+    ] = (128, 512)
     members: Annotated[
         int, Ge(2), Doc("Plain networks of the largest width; of smaller widths more.")
-    ] = 64
+    ] = 96
     residual_width: Annotated[
         Width, Doc("Width of residual networks, of networks for batches and of scalings.")
     ] = 256
