@@ -79,6 +79,7 @@ from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
 from .report import write_comparison as write_comparison
+from .observables.feature_speed import feature_speed as feature_speed
 from .report import write_page as write_page
 from .report import write_site as write_site
 

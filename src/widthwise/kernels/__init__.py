@@ -5,6 +5,11 @@ from widthwise.kernels.channels import decorrelated_variance as decorrelated_var
 from widthwise.kernels.channels import decorrelation_floor as decorrelation_floor
 from widthwise.kernels.channels import norm_stability as norm_stability
 from widthwise.kernels.channels import norm_variance as norm_variance
+from widthwise.kernels.feature_speed import layer_scaling as layer_scaling
+from widthwise.kernels.feature_speed import mlp_angles as mlp_angles
+from widthwise.kernels.feature_speed import relu_batch_angles as relu_batch_angles
+from widthwise.kernels.feature_speed import residual_angle_limit as residual_angle_limit
+from widthwise.kernels.feature_speed import residual_angles as residual_angles
 from widthwise.kernels.hypercube import hypercube_correlations as hypercube_correlations
 from widthwise.kernels.hypercube import hypercube_spectrum as hypercube_spectrum
 from widthwise.kernels.hypercube import sample_violations as sample_violations

@@ -5,9 +5,6 @@ what enters the layer and what comes back to it. Watching both for a batch costs
 one backward pass, and the gradients themselves never have to exist.
 """
 
-from collections.abc import Callable
-from dataclasses import fields
-from functools import cache
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -18,6 +15,7 @@ from jaxtyping import Array, ArrayLike, Shaped
 
 from widthwise.ensembles.tangent.factors import Factor, Jacobian, Product, Sizes
 from widthwise.ensembles.tangent.parametric import Parametric
+from widthwise.ensembles.watched import watched
 from widthwise.networks import Affine
 
 _CONVOLUTIONS = (eqx.nn.Conv, eqx.nn.Conv1d, eqx.nn.Conv2d, eqx.nn.Conv3d)
@@ -81,14 +79,19 @@ def find_sites(function: Parametric, x: jax.ShapeDtypeStruct) -> list[Site]:
     def program(arrays: dict[str, Any], x: Array) -> tuple[dict[str, list[Array]], Any]:
         entered: dict[str, list[Array]] = {path: [] for path in found}
 
-        def watch(path: str, h: Array) -> Array:
+        def watch(path: str, layer: Any, h: Array, *, key: Any = None) -> Array:
+            del layer, key
             y = found[path](h)  # its arrays are constants here: only other uses are traced
             entered[path].append(h)
             calls[path].append(jax.ShapeDtypeStruct(y.shape, y.dtype))
             return y
 
-        layers = {path: eqx.combine(arrays[path], found[path]) for path in found}
-        return entered, function.apply(_watched(whole, layers, watch), x)
+        def traced(keys: Any, node: Any) -> Any:
+            path = jax.tree_util.keystr(keys)
+            return eqx.combine(arrays[path], node) if path in found else node
+
+        model = jax.tree_util.tree_map_with_path(traced, whole, is_leaf=_is_linear)
+        return entered, function.apply(watched(model, found, watch), x)
 
     arrays = {path: eqx.filter(node, eqx.is_array) for path, node in found.items()}
     try:
@@ -127,18 +130,19 @@ def watched_gradients(
     """
     own = {path for site in sites for path in site.arrays}
     others = function.only([path not in own for path in function.paths])
-    layers = {site.path: site.layer for site in sites}
+    layers = [site.path for site in sites]
 
     def one(example: Array) -> tuple[Any, Any, Any]:
         def run(shifts: dict[str, list[Array]], params: Any) -> tuple[Array, dict]:
             entered: dict[str, list[Array]] = {path: [] for path in layers}
 
-            def watch(path: str, h: Array) -> Array:
+            def watch(path: str, layer: Any, h: Array, *, key: Any = None) -> Array:
+                del key
                 shift = shifts[path][len(entered[path])]
                 entered[path].append(h)
-                return layers[path](h) + shift
+                return layer(h) + shift
 
-            model = _watched(others.whole(params), layers, watch)
+            model = watched(others.whole(params), layers, watch)
             return jnp.ravel(function.apply(model, example)), entered
 
         shifts = {s.path: [jnp.zeros(call.shape, call.dtype) for call in s.calls] for s in sites}
@@ -167,37 +171,6 @@ def _is_linear(node: object) -> bool:
     if isinstance(node, eqx.nn.Conv) and type(node) in _CONVOLUTIONS:
         return node.groups == 1 and node.padding_mode == "ZEROS"
     return type(node) is Affine
-
-
-@cache
-def _watched_class(kind: Any) -> Any:
-    """Class of layers that pass for ``kind`` but hand their input to a function."""
-
-    class Watched(kind):
-        watch: Callable = eqx.field(static=True)
-
-        def __call__(self, x: Array, *, key: Any = None) -> Array:
-            del key
-            return self.watch(x)
-
-    return Watched
-
-
-def _watched(whole: Any, layers: dict[str, Any], watch: Callable[[str, Array], Array]) -> Any:
-    """Put these layers at their paths, and let each hand its input to ``watch``."""
-
-    def replaced(keys: Any, node: Any) -> Any:
-        path = jax.tree_util.keystr(keys)
-        if path not in layers:
-            return node
-        kind = type(layers[path])
-        result = object.__new__(_watched_class(kind))
-        for field in fields(kind):
-            object.__setattr__(result, field.name, getattr(layers[path], field.name))
-        object.__setattr__(result, "watch", lambda h: watch(path, h))
-        return result
-
-    return jax.tree_util.tree_map_with_path(replaced, whole, is_leaf=_is_linear)
 
 
 def _factors(site: Site, inputs: list[Array], slopes: list[Array]) -> dict[str, Factor]:

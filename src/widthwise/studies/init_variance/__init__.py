@@ -1,0 +1,3 @@
+"""Which initial standard deviations train, and is Kaiming's better than Xavier's?"""
+
+from widthwise.studies.init_variance.study import InitVariance as InitVariance
