@@ -79,6 +79,7 @@ from .observables import sharpness as sharpness
 from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
+from .observables.coordinate_check import coordinate_check as coordinate_check
 from .report import write_page as write_page
 
 __version__: str
