@@ -4,8 +4,8 @@
 
 The same MLP, batch, learning rate and optimizer. mup needs its own readout layer, a base model, a
 delta model and its own optimizer; ours takes the model as it is. Slopes of the logarithm of the
-mean absolute change against that of the width, with standard errors over members; the lines that a user
-must write are printed from this file. Needs `pip install mup torch`.
+mean absolute change against that of the width, with standard errors over members; the lines that a
+user must write are printed from this file. Needs `pip install mup torch`.
 """
 
 import argparse
