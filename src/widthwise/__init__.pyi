@@ -37,6 +37,7 @@ from .networks import NTK as NTK
 from .networks import Abs as Abs
 from .networks import Aggregate as Aggregate
 from .networks import AvgPool as AvgPool
+from .networks import CompleteP as CompleteP
 from .networks import Conv as Conv
 from .networks import ConvLocal as ConvLocal
 from .networks import ConvTranspose as ConvTranspose
@@ -68,18 +69,21 @@ from .networks import Sigmoid as Sigmoid
 from .networks import Silu as Silu
 from .networks import Sin as Sin
 from .networks import Softplus as Softplus
+from .networks import Spectral as Spectral
 from .networks import Standard as Standard
 from .networks import SumPool as SumPool
 from .networks import Tanh as Tanh
 from .networks.checkpoints import Checkpoint as Checkpoint
 from .networks.checkpoints import load_weights as load_weights
 from .observables import leak as leak
+from .networks.scaling import parametrize as parametrize
 from .observables import sharpness as sharpness
 from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
 from .report import write_comparison as write_comparison
 from .observables.feature_speed import feature_speed as feature_speed
+from .observables.coordinate_check import coordinate_check as coordinate_check
 from .report import write_page as write_page
 from .report import write_site as write_site
 

@@ -73,11 +73,11 @@ def test_parameter_table_gives_roles_and_scales(key):
     np.testing.assert_allclose(
         np.array([row[3:] for row in rows], float),
         [
-            [1.5 / 2, 1, 16, 1 / 4],
-            [0.1, 1, 64, 1],
-            [1.5 / 8, 1, 1 / 4, 1 / 64],
-            [0.1, 1, 16, 1],
-            [2 / 16, 1, 1 / 16, 1 / 16],
+            [1.5 / 2, 1, 16, 1 / 4, 4],
+            [0.1, 1, 64, 1, 1],
+            [1.5 / 8, 1, 1 / 4, 1 / 64, 1 / 2],
+            [0.1, 1, 16, 1, 1],
+            [2 / 16, 1, 1 / 16, 1 / 16, 1 / 4],
         ],
     )
     weights = jax.tree.leaves(net.at_width(256).init(key, (4,)))

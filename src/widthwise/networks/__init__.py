@@ -31,10 +31,12 @@ from widthwise.networks.layer import Layer as Layer
 from widthwise.networks.layer_norm import LayerNorm as LayerNorm
 from widthwise.networks.parallel import Parallel as Parallel
 from widthwise.networks.parametrization import NTK as NTK
+from widthwise.networks.parametrization import CompleteP as CompleteP
 from widthwise.networks.parametrization import DepthMuP as DepthMuP
 from widthwise.networks.parametrization import MeanField as MeanField
 from widthwise.networks.parametrization import MuP as MuP
 from widthwise.networks.parametrization import Parametrization as Parametrization
+from widthwise.networks.parametrization import Spectral as Spectral
 from widthwise.networks.parametrization import Standard as Standard
 from widthwise.networks.place import Features as Features
 from widthwise.networks.place import Place as Place

@@ -63,7 +63,7 @@ def scales(
         False for no biases.
     """
     rules = place.parametrization
-    wide_out = 1 if place.last else width
+    wide_out = 1 if place.last and not rules.counts_outputs else width
     depth = place.depth if place.in_branch else 0
     weight_std = rules.weight_std if weight_std is None else weight_std
     bias_std = rules.bias_std if bias_std is None else bias_std

@@ -24,8 +24,8 @@ class ParameterRow(NamedTuple):
         Standard deviation of its initial entries.
     multiplier
         What multiplies it in the forward map.
-    sgd, adam
-        Factors of the global learning rate under gradient descent and under Adam.
+    sgd, adam, muon
+        Factors of the global learning rate under gradient descent, Adam and Muon.
     """
 
     path: str
@@ -35,6 +35,7 @@ class ParameterRow(NamedTuple):
     multiplier: Real
     sgd: float
     adam: float
+    muon: float
 
 
 def parameter_rows(model: eqx.Module) -> list[ParameterRow]:

@@ -1,5 +1,7 @@
 """What is measured on networks and compared with their theory."""
 
+from widthwise.observables.coordinate_check import CoordinateCheck as CoordinateCheck
+from widthwise.observables.coordinate_check import coordinate_check as coordinate_check
 from widthwise.observables.curvature import Sharpness as Sharpness
 from widthwise.observables.curvature import edge_of_stability as edge_of_stability
 from widthwise.observables.curvature import hessian_eigenvalues as hessian_eigenvalues
@@ -13,6 +15,8 @@ from widthwise.observables.propagation_error import error_scaling as error_scali
 from widthwise.observables.propagation_error import random_network as random_network
 from widthwise.observables.propagation_error import sampling_mse as sampling_mse
 from widthwise.observables.propagation_error import squared_errors as squared_errors
+from widthwise.observables.transfer import Transfer as Transfer
+from widthwise.observables.transfer import learning_rate_transfer as learning_rate_transfer
 from widthwise.observables.weight_spectra import WeightSpectra as WeightSpectra
 from widthwise.observables.weight_spectra import edge_scale as edge_scale
 from widthwise.observables.weight_spectra import measured_escape_step as measured_escape_step

@@ -206,9 +206,9 @@ def rate_leaves(function: Parametric, rates: Rates) -> list[ArrayLike]:
     function
         The function.
     rates
-        None for 1 everywhere; ``"sgd"`` or ``"adam"`` for the factors of the parametrization
-        under gradient descent or Adam; or numbers in the structure of the parameters, one for
-        each array or for each subtree.
+        None for 1 everywhere; ``"sgd"``, ``"adam"`` or ``"muon"`` for the factors of the
+        parametrization under that optimizer; or numbers in the structure of the parameters, one
+        for each array or for each subtree.
 
     Raises
     ------
@@ -221,10 +221,10 @@ def rate_leaves(function: Parametric, rates: Rates) -> list[ArrayLike]:
     if isinstance(rates, str):
         whole = function.whole(function.params)
         rows = parameter_rows(whole) if isinstance(whole, eqx.Module) else []
-        if rates not in ("sgd", "adam"):
+        if rates not in ("sgd", "adam", "muon"):
             raise ValueError(
-                f"learning_rates is {rates!r}: give None, 'sgd', 'adam' or numbers, one for each "
-                "array"
+                f"learning_rates is {rates!r}: give None, 'sgd', 'adam', 'muon' or numbers, one "
+                "for each array"
             )
         known = {row.path: getattr(row, rates) for row in rows}
         if not known:

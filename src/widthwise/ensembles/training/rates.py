@@ -29,7 +29,7 @@ class Transformation(Protocol):
 
 
 Optimizer = Transformation | Callable[[Any], Transformation]
-_POWERS = {"sgd": 2, "adam": 1}
+_POWERS = {"sgd": 2, "adam": 1, "muon": 1}
 _SIZES = (1e-2, 1.0, 1e2)
 
 
@@ -45,7 +45,7 @@ def checked_rates(optimizer: Optimizer, rates: str | None) -> str:
     optimizer
         The transformation, or a function of the learning rate that makes it.
     rates
-        ``"sgd"``, ``"adam"``, or None to find out.
+        ``"sgd"``, ``"adam"``, ``"muon"``, or None to find out which of the first two.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def rate_factors(
     params
         Its arrays of parameters.
     rates
-        ``"sgd"`` or ``"adam"``.
+        ``"sgd"``, ``"adam"`` or ``"muon"``.
     richness
         The number gamma0.
     """

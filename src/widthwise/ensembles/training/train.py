@@ -74,8 +74,9 @@ def train(
     learning_rates
         For an optimizer that is a function: a number, or a list, which becomes a dimension.
     rates
-        Which learning-rate factors of the parametrization apply: ``"sgd"``, ``"adam"``, or None
-        to try whether updates are proportional to the gradients, or independent of their size.
+        Which learning-rate factors of the parametrization apply: ``"sgd"``, ``"adam"``,
+        ``"muon"``, or None to try whether updates are proportional to the gradients, or
+        independent of their size, which means Adam's.
     loss
         ``"mean"`` or ``"sum"``: half the mean or the sum of the squared errors over samples and
         outputs; ``"cross_entropy"``; or ``loss(outputs, targets)`` of a whole batch.
@@ -84,7 +85,7 @@ def train(
     richness
         The number gamma0, or a list, which becomes a dimension: the trained function is
         ``f = net(x) / gamma0`` and learning rates are multiplied by ``gamma0 ** 2`` (by
-        ``gamma0`` with ``rates="adam"``).
+        ``gamma0`` with the other ``rates``).
     centered
         Whether the outputs at step 0 are subtracted from f.
     batch_size
