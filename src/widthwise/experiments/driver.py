@@ -21,6 +21,7 @@ from widthwise.experiments.folders import (
     run_folder,
 )
 from widthwise.experiments.measuring import Failure, compute_missing
+from widthwise.experiments.named_executors import opened
 from widthwise.experiments.piece import Piece, pieces_of
 from widthwise.experiments.provenance import provenance
 from widthwise.experiments.run import FILE, Run
@@ -34,7 +35,7 @@ def execute(
     out: Path,
     *,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     progress: bool | None = None,
     again: bool = False,
     keep_shards: bool = False,
@@ -57,7 +58,7 @@ def execute_all(
     out: Path,
     *,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     progress: bool | None = None,
     again: bool = False,
     keep_shards: bool = False,
@@ -91,15 +92,16 @@ def execute_all(
         todo = [piece for group in pieces.values() for piece in group]
         names = dict.fromkeys(study.name for study in studies)
         try:
-            failures = compute_missing(
-                todo,
-                title=", ".join(names),
-                workers=workers,
-                executor=executor,
-                progress=progress,
-                time_limit=time_limit,
-                keep_going=keep_going,
-            )
+            with opened(executor, workers=workers, out=out) as place:
+                failures = compute_missing(
+                    todo,
+                    title=", ".join(names),
+                    workers=workers,
+                    executor=place,
+                    progress=progress,
+                    time_limit=time_limit,
+                    keep_going=keep_going,
+                )
         except (ShardError, FileNotFoundError):
             # Another driver on the same folder may have finished and cleared it meanwhile.
             if not all(is_finished(group[0].folder.parent) for group in pieces.values()):
