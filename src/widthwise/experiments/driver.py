@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 
 from widthwise.experiments import store
+from widthwise.experiments.alike import read_alike
 from widthwise.experiments.claim import judge
 from widthwise.experiments.combine import combine, count_not_finite
 from widthwise.experiments.executors import Executor, ShardError
@@ -136,11 +137,9 @@ def finish(
     study, folder = pieces[0].study, pieces[0].folder.parent
     try:
         prediction = store.read_tree(pieces[0].path)
-        measured = [
-            (piece.shard, store.read_dataset(piece.path))
-            for piece in pieces
-            if piece.shard is not None
-        ]
+        shards = [(piece.shard, piece.path) for piece in pieces if piece.shard is not None]
+        read = read_alike(path for _, path in shards)
+        measured = [(shard, dataset) for (shard, _), dataset in zip(shards, read, strict=True)]
     except FileNotFoundError:
         finished = finished_run(folder)  # by another driver, which cleared its shards
         if finished is None:
