@@ -43,7 +43,7 @@ class _Layout(NamedTuple):
         variables = {}
         with h5py.File(path, "r") as file:
             for name, variable in dataset.variables.items():
-                stored = file[str(name)]
+                stored: Any = file[str(name)]
                 plain = variable.dtype.kind in "fiu" and stored.dtype == variable.dtype
                 if not plain or set(stored.attrs) - _PLAIN:
                     return None
@@ -59,7 +59,7 @@ class _Layout(NamedTuple):
             if frozenset(file) != self.names:
                 return None
             for name, variable in self.variables.items():
-                stored = file[name]
+                stored: Any = file[name]
                 if stored.dtype != variable.dtype or _ids(stored) != variable.ids:
                     return None
                 place = coordinates if variable.is_coordinate else data
