@@ -7,11 +7,9 @@ interface only, without authentication.
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +17,10 @@ import xarray as xr
 
 HERE = Path(__file__).parent
 EXAMPLES = str(HERE.parent / "experiments")
-sys.path.insert(0, EXAMPLES)
+sys.path += [str(HERE), EXAMPLES]
 
 from coin_study import CoinStudy  # noqa: E402  (it stands beside the tests of the machinery)
+from machines import lose, wait_until  # noqa: E402
 
 from widthwise.experiments import Run  # noqa: E402
 
@@ -94,38 +93,11 @@ class Cluster:
         )
         return done.stdout + done.stderr
 
-    def kill_node(self, node: str) -> None:
-        """Kill a node with all that runs on it, as a lost machine would."""
-        children = _descendants(self.nodes[node].pid)
-        for process in [self.nodes[node].pid, *children]:
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
     def stop(self) -> None:
-        for node, process in self.nodes.items():
-            self.kill_node(node)
-            process.wait()
+        for process in self.nodes.values():
+            lose(process)
         self.controller.kill()
         self.controller.wait()
-
-
-def _descendants(process: int) -> list[int]:
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
-    parent = {int(pid): int(of) for pid, of in map(str.split, listed.stdout.splitlines())}
-    found = [process]
-    for each in found:
-        found += [pid for pid, of in parent.items() if of == each]
-    return found[1:]
-
-
-def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            pytest.fail(f"{what}: not within {seconds} s")
-        time.sleep(0.5)
 
 
 @pytest.fixture
@@ -164,7 +136,7 @@ def test_an_array_survives_the_loss_of_a_node(
 
     wait_until(lambda: shards() >= 10, 300, "the first shards")
     requeued = cluster("squeue", "-h", "-t", "R", "-o", "%A", "-w", "n1").split()
-    cluster.kill_node("n2")
+    lose(cluster.nodes["n2"])
     for running in requeued[:1]:
         cluster("scontrol", "requeue", running)
     assert shards() < 102

@@ -123,3 +123,18 @@ class LinearAlgebra(CoinStudy):
         symmetric = matrix @ matrix.T + jnp.eye(300)
         values = jnp.linalg.eigvalsh(symmetric) + jnp.linalg.cholesky(symmetric)[-1]
         return xr.Dataset({"mean": ("member", values[: shard.size])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalliedCoin(CoinStudy):
+    """The same coins, slowly; the file ``tally`` lists each attempt."""
+
+    def measure(self, shard: Shard, key: jax.Array) -> xr.Dataset:
+        name = f"{os.getpid()} {self.bias} {shard.label}\n"
+        with open("tally", "a") as tally:
+            tally.write(f"begin {name}")
+        time.sleep(0.5)
+        measured = super().measure(shard, key)
+        with open("tally", "a") as tally:
+            tally.write(f"end {name}")
+        return measured

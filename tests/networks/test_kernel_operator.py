@@ -98,6 +98,7 @@ for net in (here.CHAIN, here.OTHER):
         assert len(two.devices) == 2 and len(one.devices) == 1
         w = v[: two.shape[1]]
         np.testing.assert_allclose(two @ w, one @ w, rtol=1e-11)
+        np.testing.assert_allclose(two.todense(), one.todense(), rtol=1e-11)
 """
 
 

@@ -87,7 +87,8 @@ def _one_line(error: Exception) -> str:
     from widthwise.experiments import ShardError
 
     text = " ".join(str(error).split())
-    if isinstance(error, ValueError | TypeError | OSError | ShardError | CycloptsError):
+    told = ValueError | TypeError | OSError | ImportError | ShardError | CycloptsError
+    if isinstance(error, told):
         return text
     return f"{type(error).__name__}: {text} (unexpected: --debug shows where)"
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cyclopts import App, Group, Parameter
 
+from widthwise.cli.executor import Name, Options, chosen_executor
+
 if TYPE_CHECKING:
     from widthwise.experiments import JudgedClaim, Run, Study
 
@@ -41,6 +43,8 @@ def _options(
     preset: Literal["default", "quick", "paper"] = "default",
     params: Path | None = None,
     workers: int = _CORES,
+    executor: Name = "processes",
+    executor_options: Options = (),
     out: Path = Path("runs"),
     json: Annotated[bool, Parameter(negative="")] = False,
     again: Annotated[bool, Parameter(negative="")] = False,
@@ -55,6 +59,10 @@ def _options(
         A TOML file of parameters; it overrides the preset, and options override it.
     workers
         Processes that measure side by side; all cores unless given.
+    executor
+        Where they run: processes of this machine, ray or submitit.
+    executor_options
+        What Ray or submitit should know, such as address=auto or slurm_partition=short.
     out
         Folder for runs, or the folder of a run to resume.
     json
@@ -142,12 +150,16 @@ def _run(study: "type[Study]", given: dict[str, Any]) -> int:
     json = shared.get("json", False)
     made = study.from_parameters(values | given)
     keep_compiled()
-    finished = made.run(
-        shared.get("out", "runs"),
-        workers=shared.get("workers", _CORES),
-        progress=False if json else None,
-        again=shared.get("again", False),
-    )
+    workers, out = shared.get("workers", _CORES), shared.get("out", Path("runs"))
+    where, how = shared.get("executor", "processes"), shared.get("executor_options", ())
+    with chosen_executor(where, how, workers=workers, out=out) as place:
+        finished = made.run(
+            out,
+            workers=workers,
+            executor=place,
+            progress=False if json else None,
+            again=shared.get("again", False),
+        )
     page = write_page(finished, finished.path.with_name("report.html"))
     if json:
         print_json(finished.to_json())

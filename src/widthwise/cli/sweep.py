@@ -6,6 +6,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from widthwise.cli.executor import Name, Options, chosen_executor
+
 _CORES = os.cpu_count() or 1
 
 
@@ -27,6 +29,8 @@ def run_sweep(
     /,
     *,
     workers: int = _CORES,
+    executor: Name = "processes",
+    executor_options: Options = (),
     out: Path = Path("runs"),
     json: Annotated[bool, Parameter(negative="")] = False,
     again: Annotated[bool, Parameter(negative="")] = False,
@@ -40,6 +44,10 @@ def run_sweep(
         A TOML file that names the study and crosses its parameters.
     workers
         Processes that measure side by side; all cores unless given.
+    executor
+        Where they run: processes of this machine, ray or submitit.
+    executor_options
+        What Ray or submitit should know, such as address=auto or slurm_partition=short.
     out
         Folder for runs.
     json
@@ -57,13 +65,15 @@ def run_sweep(
 
     sweep = read_sweep(path)
     keep_compiled()
-    runs = sweep.run(
-        out,
-        workers=workers,
-        progress=False if json else None,
-        again=again,
-        time_limit=time_limit,
-    )
+    with chosen_executor(executor, executor_options, workers=workers, out=out) as place:
+        runs = sweep.run(
+            out,
+            workers=workers,
+            executor=place,
+            progress=False if json else None,
+            again=again,
+            time_limit=time_limit,
+        )
     for run in runs:
         write_page(run, run.path.with_name("report.html"))
     if json:

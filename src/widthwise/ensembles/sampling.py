@@ -1,7 +1,7 @@
 """Many finite networks at initialization, evaluated on the same inputs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
 import equinox as eqx
@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Inexact, Key, PyTree
+from jaxtyping import Array, Float, Inexact, Key, PyTree, UInt
 
 from widthwise.networks import Sequential
 from widthwise.networks.examples import over_examples
+from widthwise.numerics.devices import Device, chosen_devices, everywhere, spread
 from widthwise.numerics.draws import numbered_keys
 from widthwise.numerics.threads import cores, thread_pool
 
@@ -32,6 +33,7 @@ def sample(
     members: int | tuple[int, int] | None = None,
     observe: Observe | None = None,
     batch_size: int | None = None,
+    devices: Sequence[Device] | None = None,
 ) -> PyTree[Inexact[Array, "members ..."] | Array]:
     """Draw many networks and observe each of them on the same inputs.
 
@@ -53,17 +55,19 @@ def sample(
     batch_size
         Members evaluated side by side. None takes as many as fit in a core's cache, which was
         measured to be the fastest, or in a part of an accelerator's memory.
+    devices
+        Which compute, each its part of the members; all that this process has if None.
 
     Returns
     -------
     What ``observe`` returns, every array with a leading axis for the members. The numbers of a
-    member depend on its own key alone; ``batch_size`` and the other members change at most their
-    rounding.
+    member depend on its own key alone; ``batch_size``, ``devices`` and the other members change at
+    most their rounding.
 
     Raises
     ------
     ValueError
-        If there are no members, or inputs that do not fit the network.
+        If there are no members or devices, or inputs that do not fit the network.
 
     Notes
     -----
@@ -77,34 +81,48 @@ def sample(
     >>> sample(net, jax.numpy.ones((5, 3)), key=jax.random.key(0), members=100).shape
     (100, 5, 1)
     """
-    count, workers = _count(key, members), _workers()
+    found = chosen_devices(devices)
+    cpu = found[0].platform == "cpu"
+    count, workers = _count(key, members), cores() if cpu and len(found) == 1 else len(found)
     if batch_size is None:
-        batch_size = min(_fitting_batch(net, x.shape[1:]), -(-count // workers))
+        batch_size = min(_fitting_batch(net, x.shape[1:], cpu=cpu), -(-count // workers))
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: give a number of at least 1")
     steps = -(-count // (workers * batch_size))
-    workers = -(-count // (steps * batch_size))
+    if len(found) == 1:
+        workers = -(-count // (steps * batch_size))
     # Every worker compiles to the same shape: the last batches repeat members from the start.
     index = np.arange(workers * steps * batch_size) % count
     if members is not None:
         start = 0 if isinstance(members, int) else members[0]
         key = numbered_keys(key, start, start + count)
     data = np.asarray(jax.random.key_data(key))[index.reshape(workers, steps, batch_size)]
-    keys = jax.random.wrap_key_data(jnp.asarray(data), impl=str(jax.random.key_impl(key)))
-    with thread_pool(workers) as pool:
-        parts = tuple(pool.map(partial(_run, net, observe or outputs, x), keys))
+    impl = str(jax.random.key_impl(key))
+    run = partial(_run, net, observe or outputs, found, impl, everywhere(x, found))
+    with thread_pool(workers // len(found)) as pool:
+        parts = tuple(pool.map(run, data.reshape(-1, len(found), *data.shape[1:])))
     return _join(parts, count)
 
 
 @eqx.filter_jit
-def _run(net: Sequential, observe: Observe, x: Array, keys: Key[Array, "steps batch"]) -> PyTree:
-    """Observe the members of one worker, batch after batch."""
+def _run(
+    net: Sequential,
+    observe: Observe,
+    devices: tuple[Device, ...],
+    impl: str,
+    x: Array,
+    data: UInt[np.ndarray, "devices steps batch words"],
+) -> PyTree:
+    """Observe the members of one worker, on each device batch after batch."""
 
     def one(key: jax.Array) -> PyTree:
         return observe(net.init(key, x.shape[1:], dtype=x.dtype), x)
 
-    result = lax.map(jax.vmap(one), keys)
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), result)
+    def part(data: Array) -> PyTree:
+        result = lax.map(jax.vmap(one), jax.random.wrap_key_data(data[0], impl=impl))
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), result)
+
+    return spread(part, devices)(jnp.asarray(data))
 
 
 @partial(jax.jit, static_argnums=1)
@@ -130,14 +148,9 @@ def _count(key: jax.Array, members: int | tuple[int, int] | None) -> int:
     return stop - start
 
 
-def _workers() -> int:
-    """Count the threads that work at the same time: one per core, one for an accelerator."""
-    return cores() if jax.default_backend() == "cpu" else 1
-
-
 @lru_cache(maxsize=256)
-def _fitting_batch(net: Sequential, shape: tuple[int, ...]) -> int:
+def _fitting_batch(net: Sequential, shape: tuple[int, ...], *, cpu: bool) -> int:
     """Count the networks whose weights fit in a core's cache (1 MB), or a GPU's memory (1 GB)."""
     weights = sum(math.prod(row.shape) for row in net.parameter_table(shape))
-    numbers, most = (2**18, 32) if jax.default_backend() == "cpu" else (2**28, 2**14)
+    numbers, most = (2**18, 32) if cpu else (2**28, 2**14)
     return max(1, min(most, numbers // weights))

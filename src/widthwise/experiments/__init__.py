@@ -14,10 +14,12 @@ from widthwise.experiments.executors import Serial as Serial
 from widthwise.experiments.executors import ShardError as ShardError
 from widthwise.experiments.parameters import Parameter as Parameter
 from widthwise.experiments.part import Part as Part
+from widthwise.experiments.ray_cluster import RayCluster as RayCluster
 from widthwise.experiments.reference import Reference as Reference
 from widthwise.experiments.run import Run as Run
 from widthwise.experiments.shard import Shard as Shard
 from widthwise.experiments.shard import member_keys as member_keys
 from widthwise.experiments.shard import shards_of as shards_of
 from widthwise.experiments.study import Study as Study
+from widthwise.experiments.submitit_jobs import SubmititJobs as SubmititJobs
 from widthwise.experiments.sweep import Sweep as Sweep

@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 
 from widthwise.experiments import store
+from widthwise.experiments.alike import read_alike
 from widthwise.experiments.claim import judge
 from widthwise.experiments.combine import combine, count_not_finite
 from widthwise.experiments.executors import Executor, ShardError
@@ -21,6 +22,7 @@ from widthwise.experiments.folders import (
     run_folder,
 )
 from widthwise.experiments.measuring import Failure, compute_missing
+from widthwise.experiments.named_executors import opened
 from widthwise.experiments.piece import Piece, pieces_of
 from widthwise.experiments.provenance import provenance
 from widthwise.experiments.run import FILE, Run
@@ -34,7 +36,7 @@ def execute(
     out: Path,
     *,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     progress: bool | None = None,
     again: bool = False,
     keep_shards: bool = False,
@@ -57,7 +59,7 @@ def execute_all(
     out: Path,
     *,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
     progress: bool | None = None,
     again: bool = False,
     keep_shards: bool = False,
@@ -91,15 +93,16 @@ def execute_all(
         todo = [piece for group in pieces.values() for piece in group]
         names = dict.fromkeys(study.name for study in studies)
         try:
-            failures = compute_missing(
-                todo,
-                title=", ".join(names),
-                workers=workers,
-                executor=executor,
-                progress=progress,
-                time_limit=time_limit,
-                keep_going=keep_going,
-            )
+            with opened(executor, workers=workers, out=out) as place:
+                failures = compute_missing(
+                    todo,
+                    title=", ".join(names),
+                    workers=workers,
+                    executor=place,
+                    progress=progress,
+                    time_limit=time_limit,
+                    keep_going=keep_going,
+                )
         except (ShardError, FileNotFoundError):
             # Another driver on the same folder may have finished and cleared it meanwhile.
             if not all(is_finished(group[0].folder.parent) for group in pieces.values()):
@@ -134,11 +137,9 @@ def finish(
     study, folder = pieces[0].study, pieces[0].folder.parent
     try:
         prediction = store.read_tree(pieces[0].path)
-        measured = [
-            (piece.shard, store.read_dataset(piece.path))
-            for piece in pieces
-            if piece.shard is not None
-        ]
+        shards = [(piece.shard, piece.path) for piece in pieces if piece.shard is not None]
+        read = read_alike(path for _, path in shards)
+        measured = [(shard, dataset) for (shard, _), dataset in zip(shards, read, strict=True)]
     except FileNotFoundError:
         finished = finished_run(folder)  # by another driver, which cleared its shards
         if finished is None:

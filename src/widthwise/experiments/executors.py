@@ -78,7 +78,7 @@ class ProcessPool:
     def __init__(self, workers: int) -> None:
         if workers < 1:
             raise ValueError(f"workers must be >= 1, not {workers}")
-        self._environment = _environment(_worker_settings())
+        self._environment = _environment(worker_settings())
         self._before = set(multiprocessing.active_children())
         self._pool = ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
@@ -115,7 +115,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _worker_settings() -> dict[str, str]:
+def worker_settings() -> dict[str, str]:
     """Return the variables that must stand before JAX is loaded.
 
     Double precision. The threads of XLA are left as they are: with another number of them matrix

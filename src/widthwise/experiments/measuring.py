@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -80,13 +80,13 @@ def compute_missing(
     Interrupted
         When the user stops the run.
     """
-    missing = [piece for piece in pieces if not sound(piece)]
-    kept, total = _counts(pieces, missing)
+    todo = {piece.path: piece for piece in pieces if not sound(piece)}
+    kept, total = _counts(pieces, todo.values())
     if kept:
         _log.info("%d of %d shards are kept from before", kept, total)
-    for piece in missing:
+    for piece in todo.values():
         piece.failed.unlink(missing_ok=True)
-    workers = min(workers, len(missing))
+    workers = min(workers, len(todo))
     own = executor is None and (time_limit is not None or workers > 1)
     failures: list[Failure] = []
     deaths: Counter[Path] = Counter()
@@ -95,32 +95,29 @@ def compute_missing(
             interruptible(at_once=executor is None and not own) as check,
             progress_bar(title, total, done=kept, show=progress) as advance,
         ):
-            while missing:
+            while todo:
                 # What a worker died of is tried again on its own, so that the culprit is known.
-                suspects = [piece for piece in missing if deaths[piece.path]]
-                batch = suspects or list(missing)
+                suspects = [piece for path, piece in todo.items() if deaths[path]]
+                batch = suspects or list(todo.values())
+                orphans: list[Piece] = []
                 found: list[Failure] = []
-                try:
-                    with _place(executor, own, 1 if suspects else workers) as place:
-                        for piece, error in _collect(place, batch, time_limit, check):
-                            if error is not None:
-                                _stop(piece, error, keep_going)
-                                found.append(Failure(piece, f"{type(error).__name__}: {error}"))
-                            missing.remove(piece)
-                            if piece.shard is not None:
-                                advance()
-                except BrokenExecutor as error:
-                    if not own:
-                        raise ShardError(f"{_DIED}: {_RESUME}") from error
-                    lost = _lost(batch, deaths)
-                    if lost and not keep_going:
-                        raise ShardError(
-                            f"{lost[0].piece.label} failed: {lost[0].error}; {_RESUME}"
-                        ) from error
-                    found += lost
-                    for piece, _ in lost:
-                        missing.remove(piece)
-                failures += found
+                with _place(executor, own, 1 if suspects else workers) as place:
+                    for piece, error in _collect(place, batch, time_limit, check):
+                        if isinstance(error, BrokenExecutor):
+                            orphans.append(piece)
+                            continue
+                        if error is not None:
+                            _stop(piece, error, keep_going)
+                            found.append(Failure(piece, f"{type(error).__name__}: {error}"))
+                        del todo[piece.path]
+                        if piece.shard is not None:
+                            advance()
+                lost = _lost(orphans, deaths)
+                if lost and not keep_going:
+                    raise ShardError(f"{lost[0].piece.label} failed: {lost[0].error}; {_RESUME}")
+                for piece, _ in lost:
+                    del todo[piece.path]
+                failures += found + lost
     except KeyboardInterrupt:
         absent = [piece for piece in pieces if not piece.path.exists()]
         folders = [str(piece.folder) for piece in pieces]
@@ -142,21 +139,28 @@ def _stop(piece: Piece, error: Exception, keep_going: bool) -> None:
     ) from error
 
 
-def _counts(pieces: Sequence[Piece], missing: Sequence[Piece]) -> tuple[int, int]:
+def _counts(pieces: Sequence[Piece], missing: Collection[Piece]) -> tuple[int, int]:
     """Count the shards that are there, and all of them; predictions are not shards."""
     total = sum(piece.shard is not None for piece in pieces)
     return total - sum(piece.shard is not None for piece in missing), total
 
 
-def _lost(batch: Sequence[Piece], deaths: Counter[Path]) -> list[Failure]:
-    """Tell which pieces are given up after a worker died: too slow, or it died of them twice."""
-    given_up, begun = [], False
-    for piece in batch:
+def _lost(orphans: Sequence[Piece], deaths: Counter[Path]) -> list[Failure]:
+    """Tell which pieces without a worker are given up: too slow, or it died of them twice.
+
+    Raises
+    ------
+    ShardError
+        If no worker had begun any: trying again would end no better.
+    """
+    given_up, begun = [], not orphans
+    for piece in orphans:
         if (note := read_note(piece.failed)) is not None:
             given_up.append(Failure(piece, note["error"]))
             continue
         running = read_note(piece.running)
-        if running is None or alive(running["host"], running["pid"]) is not False:
+        if running is None or alive(running["host"], running["pid"]):
+            begun = begun or piece.path.exists()
             continue
         begun = True
         piece.running.unlink(missing_ok=True)
@@ -186,22 +190,32 @@ def _collect(
     time_limit: float | None,
     check: Callable[[], None],
 ) -> Iterator[tuple[Piece, Exception | None]]:
-    """Yield the pieces as they are finished, with what went wrong if anything did."""
-    waiting: list[tuple[Piece, Handle]] = [
-        (piece, place.submit(compute, piece, time_limit)) for piece in pieces
-    ]
+    """Yield the pieces as they are finished, with what went wrong if anything did.
+
+    A BrokenExecutor says that the worker died before the piece was finished.
+    """
+    waiting: list[tuple[Piece, Handle]] = []
+    for sent, piece in enumerate(pieces):
+        try:
+            waiting.append((piece, place.submit(compute, piece, time_limit)))
+        except BrokenExecutor as broken:
+            yield from ((unsent, broken) for unsent in pieces[sent:])
+            break
     while waiting:
         check()
-        ready = [pair for pair in waiting if pair[1].done()]
-        if not ready:
-            time.sleep(0.02)
-        for pair in ready:
+        later = []
+        for piece, handle in waiting:
+            if not handle.done():
+                later.append((piece, handle))
+                continue
             error = None
             try:
-                pair[1].result()
-            except BrokenExecutor:
-                raise
+                handle.result()
             except Exception as raised:
                 error = raised
-            waiting.remove(pair)
-            yield pair[0], error
+            yield piece, error
+            check()
+        if len(later) == len(waiting):
+            # looking costs a microsecond each: never more than a few percent of the time
+            time.sleep(max(0.02, 2e-5 * len(waiting)))
+        waiting = later

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,9 @@ class Piece:
 
 
 def compute(piece: Piece, time_limit: float | None = None) -> None:
-    """Compute a piece: the work that executors are given.
+    """Compute a piece unless it is there: the work that executors are given.
+
+    Executors may call it again, after a lost node for instance: what had finished stays.
 
     Parameters
     ----------
@@ -120,6 +122,9 @@ def compute(piece: Piece, time_limit: float | None = None) -> None:
     time_limit
         Seconds after which this *process* is ended, since a call that hangs cannot be stopped.
     """
+    with suppress(store.DamagedFile):
+        if piece.verify():
+            return
     with _running(piece), _limited(piece, time_limit):
         try:
             piece.compute()
@@ -206,4 +211,8 @@ def alive(host: str, process: int) -> bool | None:
         return False
     except PermissionError:
         return True
-    return True
+    try:  # one that has died, but whose parent does not look, as in many a container
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return not state.rpartition(")")[2].lstrip().startswith("Z")

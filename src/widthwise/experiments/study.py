@@ -223,7 +223,7 @@ class Study(abc.ABC):
         out: str | Path = "runs",
         *,
         workers: int = 1,
-        executor: Executor | None = None,
+        executor: Executor | str | None = None,
         progress: bool | None = None,
         again: bool = False,
         keep_shards: bool = False,
@@ -238,8 +238,10 @@ class Study(abc.ABC):
         workers
             Processes that measure; 1 measures in this process.
         executor
-            Any object with ``submit(function, *arguments)`` whose handle has ``done()`` and
-            ``result()``; it replaces ``workers``.
+            ``"ray"``, with so many workers unless ``RAY_ADDRESS`` names a cluster, or
+            ``"submitit"``, with so many jobs; or any object with ``submit(function, *arguments)``
+            whose handle has ``done()`` and ``result()``, such as a ``RayCluster`` or
+            ``SubmititJobs`` with options. None or ``"processes"`` means those of this machine.
         progress
             Draw progress bars on standard error; by default only when it is a terminal.
         again

@@ -125,7 +125,7 @@ class Sweep:
         out: str | Path = "runs",
         *,
         workers: int = 1,
-        executor: Executor | None = None,
+        executor: Executor | str | None = None,
         progress: bool | None = None,
         again: bool = False,
         keep_shards: bool = False,

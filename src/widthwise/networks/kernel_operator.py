@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from widthwise.networks.chain_kernel import TILE, DenseChain, chain_tile, host_tile
-from widthwise.networks.kernel_sharding import Device, sharded_product
+from widthwise.networks.kernel_sharding import sharded_dense, sharded_product
 from widthwise.networks.kernel_tiles import KernelTiles, TileProgram
+from widthwise.numerics.devices import Device
 from widthwise.numerics.memory import as_bytes, in_words
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class KernelOperator:
                 f"({self.shape[1]}, k) for k vectors"
             )
         block = vectors[:, None] if vectors.ndim == 1 else vectors
-        if len(self.devices) == 1 and self.devices[0].platform == "cpu":
+        if self._on_host:
             product = self._tiles.product(block)
         else:
             product = sharded_product(
@@ -151,9 +152,18 @@ class KernelOperator:
                 f"the matrix of shape {self.shape} would take {in_words(needed)} in {kind}, and "
                 f"memory is {memory}: allow more, or use products and blocks"
             )
-        return self._tiles.dense(np.empty(self.shape, kind))
+        out = np.empty(self.shape, kind)
+        if self._on_host:
+            return self._tiles.dense(out)
+        return sharded_dense(
+            self._traced, self.x1, self.x2, out, size=self.size, devices=self.devices
+        )
 
     # ------------------------------------------------------------------ how it is computed
+
+    @property
+    def _on_host(self) -> bool:
+        return len(self.devices) == 1 and self.devices[0].platform == "cpu"
 
     @cached_property
     def _tiles(self) -> KernelTiles:

@@ -1,13 +1,12 @@
-"""Products with a kernel matrix on accelerators, or on several devices at once.
+"""A kernel matrix on accelerators, or on several devices at once: products with it, and itself.
 
 Each device has all inputs and vectors, n d + n k numbers, and computes its share of the tiles, one
 at a time: the pairs of tiles are what is sharded. The sums of the devices are then added.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from itertools import combinations_with_replacement, product
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,10 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float, Shaped
 
-Device = Any  # of jax.devices()
+from widthwise.numerics.devices import Device, spread
+
 TracedTile = Callable[[Array, Array, Array], Array]
+_HELD = 2**25  # numbers of finished tiles on each device
 
 
 def sharded_product(
@@ -49,12 +50,7 @@ def sharded_product(
     The product in float64, in which sums are taken.
     """
     rows, columns = (-(-len(x) // size) for x in (x1, x1 if x2 is None else x2))
-    pairs = (
-        combinations_with_replacement(range(rows), 2)
-        if x2 is None
-        else product(range(rows), range(columns))
-    )
-    work = np.array([(i, j, 1) for i, j in pairs], np.int32)
+    work = np.array([(i, j, 1) for i, j in _pairs(rows, columns, x2 is None)], np.int32)
     idle = np.zeros((-len(work) % len(devices), 3), np.int32)
     # dealt out in turn: the devices then have equal shares of every row
     shares = np.concatenate([work, idle]).reshape(-1, len(devices), 3).swapaxes(0, 1)
@@ -64,6 +60,64 @@ def sharded_product(
     with jax.enable_x64(True):
         summed = _program(tile, size, tuple(devices))(shares, tuple(given), vectors)
         return np.asarray(summed)[: len(x1)]
+
+
+def sharded_dense(
+    tile: TracedTile,
+    x1: Shaped[np.ndarray, "n ..."],
+    x2: Shaped[np.ndarray, "m ..."] | None,
+    out: Float[np.ndarray, "n m"],
+    *,
+    size: int,
+    devices: Sequence[Device],
+) -> Float[np.ndarray, "n m"]:
+    """Write a kernel matrix into an array, in the dtype of that.
+
+    Parameters
+    ----------
+    tile, x1, x2, size, devices
+        As for :func:`sharded_product`.
+    out
+        The array.
+    """
+    rows, columns = (-(-len(x) // size) for x in (x1, x1 if x2 is None else x2))
+    work = np.array(list(_pairs(rows, columns, x2 is None)), np.int32)
+    each = max(1, min(_HELD // size**2, -(-len(work) // len(devices))))
+    given = tuple(_whole(x, n, size) for x, n in ((x1, rows), (x2, columns)) if x is not None)
+    program = _tiles(tile, size, tuple(devices))
+    for start in range(0, len(work), each * len(devices)):
+        some = work[np.arange(start, start + each * len(devices)) % len(work)]
+        with jax.enable_x64(True):
+            found = np.asarray(program(some, given))
+        for (i, j), block in zip(some, found, strict=True):
+            a, b = (slice(k * size, (k + 1) * size) for k in (i, j))
+            whole = block[: out[a].shape[0], : out[:, b].shape[1]]
+            out[a, b] = whole
+            if x2 is None and i != j:
+                out[b, a] = whole.T
+    return out
+
+
+@cache
+def _tiles(tile: TracedTile, size: int, devices: tuple[Device, ...]) -> Callable[..., Array]:
+    def program(pairs: Shaped[Array, "count 2"], inputs: tuple[Array, ...]) -> Array:
+        def one(pair: Array) -> Array:
+            first, second = (
+                jax.lax.dynamic_slice_in_dim(x, index * size, size)
+                for x, index in zip((inputs[0], inputs[-1]), pair, strict=True)
+            )
+            return tile(first, second, jnp.asarray(len(inputs) == 1) & (pair[0] == pair[1]))
+
+        return spread(partial(jax.lax.map, one), devices)(pairs)
+
+    return jax.jit(program)
+
+
+def _pairs(rows: int, columns: int, symmetric: bool) -> Iterable[tuple[int, int]]:
+    """Number the tiles; of a symmetric matrix those on and above the diagonal."""
+    if symmetric:
+        return combinations_with_replacement(range(rows), 2)
+    return product(range(rows), range(columns))
 
 
 @cache

@@ -13,7 +13,6 @@ from widthwise.networks.chain_kernel import as_chain, chain_kernel
 from widthwise.networks.conv_kernel import conv_kernel
 from widthwise.networks.inputs import checked_inputs, features_of
 from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
-from widthwise.networks.kernel_sharding import Device
 from widthwise.networks.layer import Layer, walk
 from widthwise.networks.masks import check_unmoved
 from widthwise.networks.parametrization import NTK, Parametrization
@@ -22,6 +21,7 @@ from widthwise.networks.residual import Residual
 from widthwise.networks.spatial_state import SpatialState, State, spatial_state
 from widthwise.networks.state import Kernel, dense_state
 from widthwise.networks.table import ParameterRow, parameter_rows
+from widthwise.numerics.devices import Device, chosen_devices
 from widthwise.numerics.draws import Draws
 from widthwise.numerics.memory import as_bytes, refuse_beyond_memory
 
@@ -212,7 +212,7 @@ class Sequential(Layer):
             Bytes of tiles that may be kept between products, such as ``"8GB"``: a symmetric
             operator of n inputs has n (n + 1) / 2 entries.
         devices
-            Where products are computed; ``jax.devices()`` if None.
+            Where products and the whole matrix are computed; all of this process if None.
 
         Returns
         -------
@@ -244,7 +244,7 @@ class Sequential(Layer):
                 f"the outputs have positions, {outputs[:-1]}: an operator needs one number for "
                 "each pair of inputs; end the network with Flatten or GlobalAvgPool and Dense"
             )
-        found = tuple(jax.devices() if devices is None else devices)
+        found = chosen_devices(devices)
         return KernelOperator(
             net=self,
             chain=as_chain(self._flat(self.place), features) if x1.ndim == 2 else None,

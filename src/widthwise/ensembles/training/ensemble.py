@@ -18,6 +18,7 @@ from widthwise.ensembles.training.labels import dataset_of, joined
 from widthwise.ensembles.training.recorders import described, on_many_threads
 from widthwise.ensembles.training.sizes import Sizes, fitting
 from widthwise.networks import Sequential
+from widthwise.numerics.devices import Device
 
 _BATCHES = 4  # of each thread, in one file: what a kill can lose
 
@@ -38,6 +39,8 @@ class Ensemble:
         when records are taken.
     side_by_side
         Networks in one batch; None for the fastest.
+    devices
+        Which train.
     """
 
     program: Descent | Flow
@@ -45,6 +48,7 @@ class Ensemble:
     clock: str
     moments: np.ndarray
     side_by_side: int | None
+    devices: tuple[Device, ...]
 
     def trained(self, net: Sequential) -> xr.Dataset:
         """Train all, and hold what is recorded in memory."""
@@ -58,10 +62,7 @@ class Ensemble:
         sized = dict(self._programs(net))
         sizes = {width: self._fit(one, held=False) for width, one in sized.items()}
         sweep = self.grid.shape[0] * self.grid.shape[1]
-        portions = {
-            width: max(1, _BATCHES * fit.threads * fit.batch // sweep)
-            for width, fit in sizes.items()
-        }
+        portions = {width: max(1, _BATCHES * fit.at_once // sweep) for width, fit in sizes.items()}
         folder = Folder.opened(out, self._identity(sized), portions, self.grid.members)
         for shard in folder.missing():
             width = int(shard.settings["width"])
@@ -83,6 +84,7 @@ class Ensemble:
             count=count,
             held=count * len(self.grid.widths or (0,)) if held else 0,
             side_by_side=self.side_by_side,
+            devices=self.devices,
             many_threads=on_many_threads(program.recorders),
         )
 

@@ -20,6 +20,7 @@ from widthwise.ensembles.training.recorders import chosen
 from widthwise.ensembles.training.schedule import checked_batch, checked_steps, shared_order
 from widthwise.ensembles.training.trained import Recorder
 from widthwise.networks import Sequential
+from widthwise.numerics.devices import Device, chosen_devices
 
 
 def train(
@@ -45,6 +46,7 @@ def train(
     at: Whole | None = None,
     widths: Whole | None = None,
     side_by_side: int | None = None,
+    devices: Sequence[Device] | None = None,
     out: str | PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Train many networks at once, and keep what is recorded as one labelled dataset.
@@ -112,6 +114,9 @@ def train(
     side_by_side
         Networks in one batch; None takes as many as fit in a core's cache, or an accelerator's
         memory.
+    devices
+        Which train, each its part of the networks; all that this process has if None. On a CPU,
+        what is recorded with eigenvalues or singular values takes the first alone.
     out
         A folder: what is recorded is written there as networks are finished, a call that was
         killed goes on where it stopped, with identical numbers, and the result is read from disk
@@ -182,5 +187,5 @@ def train(
     if side_by_side is not None and side_by_side < 1:
         raise ValueError(f"side_by_side is {side_by_side}: give a number of at least 1")
     clock = "step" if times is None else "time"
-    ensemble = Ensemble(program, grid, clock, moments, side_by_side)
+    ensemble = Ensemble(program, grid, clock, moments, side_by_side, chosen_devices(devices))
     return ensemble.trained(net) if out is None else ensemble.streamed(net, Path(out))
