@@ -15,9 +15,9 @@ from mkdocs.structure.files import File, Files
 
 import widthwise as ww
 from widthwise.experiments import Run, Study
+from widthwise.experiments.claim_rows import headline, rows
 from widthwise.experiments.parameters import value_in_words
 from widthwise.plotting import svg
-from widthwise.report.claims import headline, rows
 from widthwise.report.wording import duration, label
 from widthwise.studies import find_study, study_names
 

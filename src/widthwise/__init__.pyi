@@ -75,15 +75,15 @@ from .networks import SumPool as SumPool
 from .networks import Tanh as Tanh
 from .networks.checkpoints import Checkpoint as Checkpoint
 from .networks.checkpoints import load_weights as load_weights
-from .observables import leak as leak
 from .networks.scaling import parametrize as parametrize
+from .observables import leak as leak
 from .observables import sharpness as sharpness
 from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
-from .report import write_comparison as write_comparison
-from .observables.feature_speed import feature_speed as feature_speed
 from .observables.coordinate_check import coordinate_check as coordinate_check
+from .observables.feature_speed import feature_speed as feature_speed
+from .report import write_comparison as write_comparison
 from .report import write_page as write_page
 from .report import write_site as write_site
 

@@ -130,7 +130,7 @@ def _claims_at(
     noise = sampling_noise(eta, study.batch_size)
     low = int(np.argmin(flow.descent_norm.values))
     norm = statistics.mean(run.norm.transpose("member", ...).values[:, low])
-    bound = float(np.log(_tangent(flow.cosine_low.values[-1])))
+    bound = float(np.log(_tangent(flow.cosine_low.values)[-1]))
     apart = exact - flow.log_tangent.values
     gap = np.max(np.abs(apart)) + noise
     slope_gap = np.max(np.abs(np.gradient(apart, time))) + noise / span
