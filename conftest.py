@@ -23,7 +23,7 @@ from xdist.scheduler import LoadScopeScheduling
 from widthwise.experiments import keep_compiled
 
 # The tests' environment need not have PyTorch: what imports it has no examples to run there.
-collect_ignore_glob = [] if find_spec("torch") else ["src/*/pytorch.py"]
+collect_ignore_glob = [] if find_spec("torch") else ["src/*/pytorch.py", "tests/*/small_gpt.py"]
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

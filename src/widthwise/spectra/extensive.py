@@ -7,6 +7,7 @@ of two random matrices, and the spectrum of the sum follows from that of a sampl
 
 import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -78,7 +79,7 @@ class ExtensiveSpikes:
             method="bounded",
             options={"xatol": 1e-10},
         )
-        return math.sqrt(found["fun"])
+        return math.sqrt(cast("Any", found).fun)
 
     def density(self, s: Numbers) -> Float[np.ndarray, "*s"]:
         """Probability density of the ``min(N, D)`` singular values at ``s > 0``."""
