@@ -170,7 +170,7 @@ def _linear_program(phi: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.full(n, np.nan) if found.x is None else found.x[:n] - found.x[n:]
 
 
-def _dual(phi: np.ndarray, y: np.ndarray, norm: float) -> np.ndarray:
+def _dual(phi: np.ndarray, y: np.ndarray, norm: float | int) -> np.ndarray:
     """Maximize ``y.a - sum_j |phi_j.a|^r / r``; then ``w_j = sign(phi_j.a) |phi_j.a|^(r-1)``."""
     power = norm / (norm - 1)
     if power > _LARGEST_POWER:

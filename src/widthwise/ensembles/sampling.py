@@ -111,7 +111,7 @@ def _run(
     devices: tuple[Device, ...],
     impl: str,
     x: Array,
-    data: UInt[np.ndarray, "devices steps batch words"],
+    data: UInt[Array | np.ndarray, "devices steps batch words"],
 ) -> PyTree:
     """Observe the members of one worker, on each device batch after batch."""
 

@@ -1,6 +1,6 @@
 """Many small files that are laid out alike, read at a fraction of what each would take alone.
 
-Opening a netCDF file means to find out what it holds, which for a shard takes ten times as long as
+Opening a netCDF file means to find out what it holds, which for a shard takes longer than
 reading its numbers. Here that is done for the first file, and again where one differs.
 """
 

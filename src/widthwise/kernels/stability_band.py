@@ -21,8 +21,8 @@ def variance_recursion(
     sizes: Sequence[int],
     stds: Sequence[float],
     *,
-    square_norm: float,
-    bias_std: float = 0.0,
+    square_norm: float | int,
+    bias_std: float | int = 0.0,
 ) -> Float[np.ndarray, " layers"]:
     """Variance of the pre-activations of every layer, in expectation over the weights.
 
@@ -86,7 +86,7 @@ def lower_edge(
     *,
     width: int,
     depth: int,
-    learning_rate: float,
+    learning_rate: float | int,
     steps: int,
 ) -> float:
     """Smallest initial standard deviation that leaves the plateau near zero in time.
@@ -126,7 +126,7 @@ def upper_edge(
     *,
     width: int,
     depth: int,
-    learning_rate: float,
+    learning_rate: float | int,
 ) -> float:
     """Initial standard deviation at which the first step changes a layer as much as it is large.
 
@@ -168,7 +168,7 @@ def upper_edge(
     return float((2 * width**0.5 / (learning_rate * gradient)) ** (1 / (depth - 1)))
 
 
-def _check(width: int, depth: int, learning_rate: float, steps: int) -> None:
+def _check(width: int, depth: int, learning_rate: float | int, steps: int) -> None:
     if width < 1 or steps < 1 or not 0 < learning_rate < np.inf:
         raise ValueError(
             f"width {width}, learning_rate {learning_rate}, steps {steps}: give positive numbers"

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 Values = Float[Array | np.ndarray, "..."]
 
 
-def half_mean_square(outputs: Values, targets: Values) -> Any:
+def half_mean_square(outputs: Any, targets: Any) -> Any:
     """Half the mean square of the errors, over samples and outputs."""
     return ((outputs - targets) ** 2).mean() / 2
 

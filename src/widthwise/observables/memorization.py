@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
 from scipy.special import entr
 from scipy.stats import binomtest
 
@@ -29,9 +28,9 @@ class Share:
     The interval is that of one split: splits share samples, and their mean is at least as precise.
     """
 
-    value: float
-    low: float
-    high: float
+    value: float | int
+    low: float | int
+    high: float | int
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,13 @@ class Leak:
     samples: int
     inputs: int
     classes: int
-    fraction: float
+    fraction: float | int
     accuracy: Share
     hard_accuracy: Share
     agreement: Share
-    teacher_accuracy: float
-    threshold: float
-    entropy: float
+    teacher_accuracy: float | int
+    threshold: float | int
+    entropy: float | int
     zeros: int
 
     @property
@@ -81,11 +80,11 @@ class Leak:
 
 
 def leak(
-    inputs: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, " n"],
-    soft_labels: Float[np.ndarray, "n c"],
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    soft_labels: np.ndarray,
     *,
-    fraction: float = 0.8,
+    fraction: float | int = 0.8,
     splits: int = 10,
     width: int | None = None,
     seed: int = 0,
@@ -96,11 +95,11 @@ def leak(
     Parameters
     ----------
     inputs
-        What the teacher was trained on; each input once.
+        What the teacher was trained on, (n, d); each input once.
     labels
-        The labels that it memorized, whole numbers from 0 to c - 1.
+        (n,). The labels that it memorized, whole numbers from 0 to c - 1.
     soft_labels
-        Its probabilities on all of these inputs. From logits:
+        (n, c). Its probabilities on all of these inputs. From logits:
         ``widthwise.ensembles.distillation.soft_labels(logits, temperature)``.
     fraction
         Of every class, what a student sees.
@@ -210,7 +209,7 @@ def _outputs(
     )
 
 
-def _share(value: float, trials: int) -> Share:
+def _share(value: float | int, trials: int) -> Share:
     interval = binomtest(round(value * trials), trials).proportion_ci(method="wilson")
     return Share(float(value), float(interval.low), float(interval.high))
 

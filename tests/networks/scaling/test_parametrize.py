@@ -228,7 +228,7 @@ class Raw(eqx.Module):
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (3, {}, "give a function of the width"),
+        (3, {}, "give a function of the width|Type-check"),
         (lambda width: eqx.nn.Identity(), {}, "make has no argument key"),
         (lambda width, key: eqx.nn.Identity(), {}, "without parameters"),
         (lambda width, key: 1.0, {}, "make\\(16\\) returns float"),
@@ -246,7 +246,7 @@ class Raw(eqx.Module):
         (lambda width, depth, key: mlp(width, key), {"depth": 2}, "same arrays at depth 2 and 4"),
         (tower, {"depth": 2, "parametrization": "completep", "branch_outputs": "never"},
          "give branch_outputs"),
-        (ww.Sequential(ww.Dense(3)), {}, "has its own parametrization"),
+        (ww.Sequential(ww.Dense(3)), {}, "has its own parametrization|Type-check"),
     ],
 )  # fmt: skip
 def test_bad_input(make: object, options: dict, message: str) -> None:

@@ -112,7 +112,7 @@ def test_the_formula_holds_and_steps_follow_it(name):
     curved = found.step_error[:, found.step_error.values[-1] > 1e-8]
     assert {"output", ".layers[2]"} <= set(curved.node.values.tolist())
     for node in curved.node.values:
-        law = fit_power_law(steps, curved.sel(node=node))
+        law = fit_power_law(np.array(steps), curved.sel(node=node))
         assert law.exponent == pytest.approx(1, abs=0.02), node
     np.testing.assert_allclose(found.moved.isel(step=0), found.speed, rtol=1e-2)
     assert found.attrs["loss_decay"] == pytest.approx(float(found.decay[-1]))

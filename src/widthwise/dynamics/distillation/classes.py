@@ -42,7 +42,7 @@ class SoftmaxTeacher:
         g and independent noise at the points of the averages.
     """
 
-    load: float
+    load: float | int
     classes: int
     margin: Float[np.ndarray, " r"]
     pinned: Float[np.ndarray, " r"]
@@ -66,7 +66,7 @@ class SoftmaxStudent:
         As of a :class:`~widthwise.dynamics.distillation.LinearStudent`.
     """
 
-    fraction: float
+    fraction: float | int
     accuracy: Estimate
     fresh_agreement: Estimate
     overlap: Estimate
@@ -74,7 +74,7 @@ class SoftmaxStudent:
 
 
 def softmax_teacher(
-    load: float, classes: int, *, draws: int = 2**14, seed: int = 0
+    load: float | int, classes: int, *, draws: int = 2**14, seed: int = 0
 ) -> SoftmaxTeacher:
     """Predict the classifier of largest margin: where softmax regression on labels ends.
 
@@ -102,7 +102,7 @@ def softmax_teacher(
     for g in fields[..., :classes]:
         label, others = _sorted(g)
 
-        def excess(kappa: float, label=label, others=others) -> float:
+        def excess(kappa: float | int, label=label, others=others) -> float:
             return load * _moved(label, others, kappa)[1] - (classes - 1)
 
         if excess(0.0) >= 0:
@@ -117,7 +117,7 @@ def softmax_teacher(
     return SoftmaxTeacher(load, classes, np.array(margins), np.array(pinned), fields)
 
 
-def softmax_student(teacher: SoftmaxTeacher, fraction: float) -> SoftmaxStudent:
+def softmax_student(teacher: SoftmaxTeacher, fraction: float | int) -> SoftmaxStudent:
     """Predict a student of minimal norm on a fraction of the teacher's samples.
 
     Parameters
@@ -178,7 +178,11 @@ def memorization_capacity(classes: int, *, draws: int = 2**14, seed: int = 0) ->
 
 
 def _student(
-    teacher: SoftmaxTeacher, fraction: float, kappa: float, v: float, fields: np.ndarray
+    teacher: SoftmaxTeacher,
+    fraction: float | int,
+    kappa: float | int,
+    v: float | int,
+    fields: np.ndarray,
 ) -> tuple[float, float, float, float]:
     c, alpha = teacher.classes, teacher.load
     g, noise = fields[:, :c], fields[:, c:]
@@ -206,7 +210,9 @@ def _sorted(g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return g[:, 0], -np.sort(-g[:, 1:], axis=1)
 
 
-def _level(label: np.ndarray, others: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
+def _level(
+    label: np.ndarray, others: np.ndarray, kappa: float | int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the common level, and how many other outputs are lowered to it."""
     sums = np.cumsum(np.concatenate([(label - kappa)[:, None], others], axis=1), axis=1)
     levels = sums / np.arange(1, sums.shape[1] + 1)[None]
@@ -214,7 +220,7 @@ def _level(label: np.ndarray, others: np.ndarray, kappa: float) -> tuple[np.ndar
     return np.take_along_axis(levels, met[:, None], axis=1)[:, 0], met
 
 
-def _moved(label: np.ndarray, others: np.ndarray, kappa: float) -> tuple[np.ndarray, float]:
+def _moved(label: np.ndarray, others: np.ndarray, kappa: float | int) -> tuple[np.ndarray, float]:
     """Return how many outputs meet the label's, and the mean squared distance moved."""
     level, met = _level(label, others, kappa)
     over = np.maximum(others - level[:, None], 0)

@@ -53,7 +53,7 @@ def pieces(edges: Sequence[float]) -> tuple[Float[np.ndarray, " n"], Float[np.nd
 
 
 def normal_nodes(
-    cuts: Sequence[float], *, deviation: float
+    cuts: Sequence[float], *, deviation: float | int
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Return nodes and weights of N(0, deviation^2), cut at the given points."""
     inside = sorted({c / deviation for c in cuts if abs(c) < REACH * deviation})

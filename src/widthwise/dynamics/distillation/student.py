@@ -41,17 +41,17 @@ class LinearStudent:
         q_S, its squared norm over d.
     """
 
-    fraction: float
-    accuracy: float
-    agreement: float
-    fresh_agreement: float
-    overlap: float
-    footprint: float
-    variance: float
+    fraction: float | int
+    accuracy: float | int
+    agreement: float | int
+    fresh_agreement: float | int
+    overlap: float | int
+    footprint: float | int
+    variance: float | int
 
 
 def linear_student(
-    teacher: LinearTeacher, fraction: float, *, ridge: float | None = None
+    teacher: LinearTeacher, fraction: float | int, *, ridge: float | None = None
 ) -> LinearStudent:
     """Predict a student of the teacher's outputs on a fraction of its samples.
 
@@ -108,7 +108,9 @@ def linear_student(
     )
 
 
-def _overlaps(teacher: LinearTeacher, fraction: float, ridge: float) -> tuple[float, float, float]:
+def _overlaps(
+    teacher: LinearTeacher, fraction: float | int, ridge: float | int
+) -> tuple[float, float, float]:
     """Return m, r and q_S."""
     alpha, v, q, chi = teacher.load, teacher.pinned, teacher.variance, teacher.response
     seen, s = fraction * alpha, teacher.private
@@ -164,7 +166,7 @@ def recovery_fraction(teacher: LinearTeacher, *, accuracy: float | None = None) 
         )
     high = min(whole, 1.0) * (1 - 1e-9)
 
-    def missing(fraction: float) -> float:
+    def missing(fraction: float | int) -> float:
         return linear_student(teacher, fraction).accuracy - accuracy
 
     if missing(high) < 0:
@@ -172,7 +174,7 @@ def recovery_fraction(teacher: LinearTeacher, *, accuracy: float | None = None) 
     return root(missing, 1e-6, high, 1e-10)
 
 
-def shuffled_student_accuracy(teacher: LinearTeacher, fraction: float) -> float:
+def shuffled_student_accuracy(teacher: LinearTeacher, fraction: float | int) -> float:
     """Predict the training accuracy of a student whose soft labels were shuffled in each class.
 
     Shuffled outputs of the teacher are no linear function of the inputs any more: with more
@@ -202,7 +204,7 @@ def shuffled_student_accuracy(teacher: LinearTeacher, fraction: float) -> float:
     return nodes.mean(ndtr(nodes.margin / math.sqrt(square * over)))
 
 
-def check_fraction(fraction: float) -> None:
+def check_fraction(fraction: float | int) -> None:
     """Refuse a share of the samples that leaves none on one side."""
     if not 0 < fraction < 1:
         raise ValueError(

@@ -45,11 +45,11 @@ class LinearTeacher:
         Fields, forces and margins over which averages are taken.
     """
 
-    load: float
-    variance: float
-    response: float
-    pinned: float
-    private: float
+    load: float | int
+    variance: float | int
+    response: float | int
+    pinned: float | int
+    private: float | int
     nodes: Nodes
 
     @property
@@ -58,7 +58,7 @@ class LinearTeacher:
         return self.nodes.mean((self.nodes.margin > 0).astype(float))
 
 
-def hard_margin_teacher(load: float, *, private: float = 0.0) -> LinearTeacher:
+def hard_margin_teacher(load: float | int, *, private: float | int = 0.0) -> LinearTeacher:
     """Largest margin: where gradient descent on logistic losses ends for separable labels.
 
     Parameters
@@ -94,12 +94,12 @@ def hard_margin_teacher(load: float, *, private: float = 0.0) -> LinearTeacher:
             "or use logistic_teacher"
         )
 
-    def response(variance: float) -> float:
+    def response(variance: float | int) -> float:
         share = load * float(norm.cdf(variance**-0.5))
         b = private + share - 1
         return (-b + math.sqrt(b * b + 4 * private)) / 2
 
-    def excess(log_variance: float) -> float:
+    def excess(log_variance: float | int) -> float:
         q = math.exp(log_variance)
         kappa = q**-0.5
         force = q * ((1 + kappa**2) * norm.cdf(kappa) + kappa * norm.pdf(kappa))
@@ -115,7 +115,9 @@ def hard_margin_teacher(load: float, *, private: float = 0.0) -> LinearTeacher:
     return LinearTeacher(load, q, chi, 1 - chi, private, Nodes(field, force, margin, weight))
 
 
-def logistic_teacher(load: float, *, ridge: float = 0.0, private: float = 0.0) -> LinearTeacher:
+def logistic_teacher(
+    load: float | int, *, ridge: float | int = 0.0, private: float | int = 0.0
+) -> LinearTeacher:
     """Regularized logistic regression, or its maximum likelihood above two samples per input.
 
     Parameters
@@ -146,10 +148,10 @@ def logistic_teacher(load: float, *, ridge: float = 0.0, private: float = 0.0) -
             "hard_margin_teacher"
         )
 
-    def solved(log_variance: float) -> tuple[float, Nodes]:
+    def solved(log_variance: float | int) -> tuple[float, Nodes]:
         q = math.exp(log_variance)
 
-        def surplus(log_response: float) -> float:
+        def surplus(log_response: float | int) -> float:
             chi = math.exp(log_response)
             return chi * (ridge + load * _stiffness(_logistic_nodes(q, chi + private), chi)) - 1
 
@@ -157,11 +159,11 @@ def logistic_teacher(load: float, *, ridge: float = 0.0, private: float = 0.0) -
         chi = math.exp(root(surplus, -40.0, high, _TIGHT))
         return chi, _logistic_nodes(q, chi + private)
 
-    def _stiffness(nodes: Nodes, chi: float) -> float:
+    def _stiffness(nodes: Nodes, chi: float | int) -> float:
         curvature = nodes.force * (1 - nodes.force)
         return nodes.mean(curvature / (1 + (chi + private) * curvature))
 
-    def excess(log_variance: float) -> float:
+    def excess(log_variance: float | int) -> float:
         chi, nodes = solved(log_variance)
         return math.log(chi**2 * load * nodes.mean(nodes.force**2)) - log_variance
 
@@ -170,11 +172,11 @@ def logistic_teacher(load: float, *, ridge: float = 0.0, private: float = 0.0) -
     return LinearTeacher(load, math.exp(log_variance), chi, 1 - ridge * chi, private, nodes)
 
 
-def _logistic_nodes(variance: float, reaction: float) -> Nodes:
+def _logistic_nodes(variance: float | int, reaction: float | int) -> Nodes:
     """Nodes in the margin, of which the field h - reaction sigma(-h) is an increasing function."""
     reach = REACH * variance**0.5
 
-    def field(h: float) -> float:
+    def field(h: float | int) -> float:
         return h - reaction * float(expit(-h))
 
     ends = [
@@ -189,7 +191,7 @@ def _logistic_nodes(variance: float, reaction: float) -> Nodes:
     return Nodes(omega, force, margin, weight * density * slope)
 
 
-def least_squares_teacher(load: float) -> LinearTeacher:
+def least_squares_teacher(load: float | int) -> LinearTeacher:
     """Least squares on labels +-1, of smallest norm: what gradient descent from zero finds.
 
     Parameters
@@ -220,7 +222,7 @@ def least_squares_teacher(load: float) -> LinearTeacher:
     return LinearTeacher(load, q, chi, min(load, 1.0), 0.0, Nodes(field, force, margin, weight))
 
 
-def _check(load: float, **others: float) -> None:
+def _check(load: float | int, **others: float | int) -> None:
     if not (math.isfinite(load) and load > 0):
         raise ValueError(f"load is {load}: give samples over inputs, a positive number")
     for name, value in others.items():

@@ -114,4 +114,4 @@ def correlation_price(correlation: Real[ArrayLike, "..."]) -> Float[np.ndarray, 
     rho = np.abs(np.asarray(correlation, np.float64))
     if not np.all((rho > 0) & (rho <= 1)):
         raise ValueError(f"correlation is {correlation}: give numbers from -1 to 1 without 0")
-    return -2 * np.log2(rho)
+    return np.asarray(-2 * np.log2(rho))

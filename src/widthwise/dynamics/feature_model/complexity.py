@@ -1,7 +1,5 @@
 """How many samples a feature of given complexity needs to be found."""
 
-from typing import Literal
-
 import numpy as np
 from jaxtyping import ArrayLike, Float, Real
 
@@ -12,7 +10,7 @@ from widthwise.dynamics.feature_model.contribution import (
     posterior_odds,
 )
 
-Norm = float | int | Literal["bayes"]
+Norm = float | int | str
 _MOST = 2**60
 
 
@@ -113,4 +111,4 @@ def bits_in_reach(samples: Real[ArrayLike, "..."]) -> Float[np.ndarray, "..."]:
     d = np.asarray(samples, np.float64)
     if not np.all(d > 0):
         raise ValueError(f"samples is {samples}: give positive numbers")
-    return np.log2(1 + d)
+    return np.asarray(np.log2(1 + d))

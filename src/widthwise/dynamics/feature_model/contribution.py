@@ -27,7 +27,7 @@ class Contribution:
     def ratio(self) -> Float[np.ndarray, "..."]:
         """Contribution of perfect features over that of all others; infinite beyond 1e308."""
         with np.errstate(over="ignore"):
-            return np.exp(self.log_ratio)
+            return np.asarray(np.exp(self.log_ratio))
 
     @property
     def share(self) -> Float[np.ndarray, "..."]:
@@ -77,7 +77,7 @@ def least_squares(
     0.33557
     """
     p, d = checked(proportion, samples)
-    return Contribution(log_odds(p) + np.log(d))
+    return Contribution(np.asarray(log_odds(p) + np.log(d)))
 
 
 def minimum_norm(
@@ -121,10 +121,11 @@ def minimum_norm(
         raise ValueError(f"norm is {norm}: give the exponent q of an L_q norm, at least 1")
     p, d = checked(proportion, samples, whole=True)
     if norm == 1:
-        return Contribution(log_odds(p) + (d - 1) * np.log(2))
+        return Contribution(np.asarray(log_odds(p) + (d - 1) * np.log(2)))
     power = norm / (norm - 1)
     moments = {one: _log_moment(int(one), power) for one in np.unique(d)}
-    return Contribution(log_odds(p) - np.vectorize(moments.__getitem__, otypes=[float])(d))
+    subtracted = np.vectorize(moments.__getitem__, otypes=[float])(d)
+    return Contribution(np.asarray(log_odds(p) - subtracted))
 
 
 def posterior_odds(
@@ -152,12 +153,12 @@ def posterior_odds(
         If a number is out of range, or samples are not whole.
     """
     p, d = checked(proportion, samples, whole=True)
-    return Contribution(log_odds(p) + d * np.log(2))
+    return Contribution(np.asarray(log_odds(p) + d * np.log(2)))
 
 
 def log_odds(proportion: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """Natural logarithm of p / (1 - p)."""
-    return np.log(proportion) - np.log1p(-proportion)
+    return np.asarray(np.log(proportion) - np.log1p(-proportion))
 
 
 def checked(
@@ -180,7 +181,7 @@ def checked(
     return np.broadcast_arrays(p, d)[0].copy(), np.broadcast_to(d, np.broadcast(p, d).shape)
 
 
-def _log_moment(samples: int, power: float) -> float:
+def _log_moment(samples: int, power: float | int) -> float:
     """Logarithm of E|S/d|^power, S the sum of d fair signs: binomials and powers as logarithms."""
     k = np.arange((samples + 1) // 2)  # half of the signs: |S| = d - 2k, twice each
     chosen = gammaln(samples + 1) - gammaln(k + 1) - gammaln(samples - k + 1)

@@ -130,4 +130,4 @@ class FiniteFeatures:
     def test_error_at(self, ratio: Real[ArrayLike, "..."]) -> Float[np.ndarray, "..."]:
         """Squared error at new inputs, at ratios of random over perfect features."""
         r = np.asarray(ratio, np.float64)
-        return (r**2 + r / self.perfect) / (1 + r) ** 2
+        return np.asarray((r**2 + r / self.perfect) / (1 + r) ** 2)

@@ -17,7 +17,7 @@ def descend(
     targets: Float[np.ndarray, "m n c"],
     *,
     steps: int,
-    learning_rate: float,
+    learning_rate: float | int,
 ) -> Float[np.ndarray, "m d c"]:
     """Train linear students on soft labels, from zero on all samples.
 
@@ -49,12 +49,12 @@ def descend(
 
 
 @cache
-def _momentum(learning_rate: float) -> optax.GradientTransformation:
+def _momentum(learning_rate: float | int) -> optax.GradientTransformation:
     return optax.sgd(learning_rate, momentum=0.9, nesterov=True)
 
 
 @cache
-def adam(learning_rate: float, steps: int) -> optax.GradientTransformation:
+def adam(learning_rate: float | int, steps: int) -> optax.GradientTransformation:
     """Return Adam whose rate falls along half a cosine: the same object for the same numbers."""
     return optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 

@@ -67,7 +67,7 @@ def random_labels(
 
 
 def split_classes(
-    rng: np.random.Generator, labels: Int[np.ndarray, " n"], fraction: float
+    rng: np.random.Generator, labels: Int[np.ndarray, " n"], fraction: float | int
 ) -> Split:
     """Choose what a student sees: the same fraction of every class, rounded down.
 
@@ -118,7 +118,9 @@ def shuffled_in_classes(
     return order
 
 
-def soft_labels(outputs: Float[ArrayLike, "n c"], temperature: float) -> Float[np.ndarray, "n c"]:
+def soft_labels(
+    outputs: Float[ArrayLike, "n c"], temperature: float | int
+) -> Float[np.ndarray, "n c"]:
     """Return softmax(outputs / temperature), in the precision of the outputs.
 
     Parameters

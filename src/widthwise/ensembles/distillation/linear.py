@@ -56,7 +56,7 @@ def largest_margin(
 
 
 def logistic_regression(
-    x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, classes: int, ridge: float = 0.0
+    x: Float[np.ndarray, "n d"], y: Int[np.ndarray, " n"], *, classes: int, ridge: float | int = 0.0
 ) -> Float[np.ndarray, "d c"]:
     """Minimize the sum of cross-entropies and ``ridge |weights|^2``.
 
@@ -106,7 +106,7 @@ def least_squares(
 
 
 def minimum_norm(
-    x: Float[np.ndarray, "n d"], outputs: Float[np.ndarray, "n c"], *, ridge: float = 0.0
+    x: Float[np.ndarray, "n d"], outputs: Float[np.ndarray, "n c"], *, ridge: float | int = 0.0
 ) -> Float[np.ndarray, "d c"]:
     """Return the student: weights of smallest norm that fit given outputs on given inputs.
 

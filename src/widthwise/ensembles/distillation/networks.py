@@ -18,7 +18,7 @@ def fitted_outputs(
     at: Float[np.ndarray, "m d"],
     key: Key[jax.Array, ""],
     steps: int,
-    learning_rate: float,
+    learning_rate: float | int,
 ) -> Float[np.ndarray, "m c"]:
     """Train one network on labels, and return its outputs elsewhere.
 

@@ -17,7 +17,7 @@ def scores(
     *,
     teacher: Outputs,
     student: Outputs,
-    fresh: tuple[Outputs, Outputs] | None = None,
+    fresh: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Mapping[str, float]:
     """Compare a student with the labels that its teacher memorized, and with the teacher.
 

@@ -40,11 +40,11 @@ class EquinoxTrial:
         """Draw a model, and start the optimizer."""
         return self._start(key)
 
-    def step(self, state: State, x: Any, y: Any, rate: float) -> State:
+    def step(self, state: State, x: Any, y: Any, rate: float | int) -> State:
         """Take one step on a batch."""
         return self._step(state, jnp.asarray(x), jnp.asarray(y), jnp.asarray(rate))[0]
 
-    def losses(self, state: State, batches: np.ndarray, rate: float) -> np.ndarray:
+    def losses(self, state: State, batches: np.ndarray, rate: float | int) -> np.ndarray:
         """Train on batches."""
         found = self._losses(state, jnp.asarray(batches), jnp.asarray(rate), self._data)
         return np.asarray(found, np.float64)

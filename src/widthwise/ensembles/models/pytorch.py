@@ -36,12 +36,12 @@ class TorchTrial:
         model = self.training.family.model(self.width, self.depth, key=key)
         return (model if self.plan is None else self.plan.initialize(model)), []
 
-    def step(self, state: State, x: Any, y: Any, rate: float) -> State:
+    def step(self, state: State, x: Any, y: Any, rate: float | int) -> State:
         """Take one step on a batch, in place."""
         self._taken(state, _tensor(x), _tensor(y), rate)
         return state
 
-    def losses(self, state: State, batches: np.ndarray, rate: float) -> np.ndarray:
+    def losses(self, state: State, batches: np.ndarray, rate: float | int) -> np.ndarray:
         """Train on batches."""
         x, y = (_tensor(part) for part in self.training.data)
         indices = torch.as_tensor(np.asarray(batches, np.int64))
@@ -80,7 +80,7 @@ class TorchTrial:
         flat = outputs.reshape(-1, outputs.shape[-1])
         return torch.nn.functional.cross_entropy(flat, y.reshape(-1).long())
 
-    def _taken(self, state: State, x: torch.Tensor, y: torch.Tensor, rate: float) -> float:
+    def _taken(self, state: State, x: torch.Tensor, y: torch.Tensor, rate: float | int) -> float:
         model, optimizers = state
         if not optimizers:
             if self.plan is None:

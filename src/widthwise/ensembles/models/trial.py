@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Key
@@ -14,6 +14,7 @@ LOSSES = ("mean", "cross_entropy")
 OPTIMIZERS = ("sgd", "adam", "adamw", "sign", "lion")
 
 
+@runtime_checkable
 class Trial(Protocol):
     """A model of one size, ready to be trained."""
 
@@ -21,11 +22,11 @@ class Trial(Protocol):
         """Draw a model, and start the optimizer."""
         ...
 
-    def step(self, state: Any, x: Any, y: Any, rate: float) -> Any:
+    def step(self, state: Any, x: Any, y: Any, rate: float | int) -> Any:
         """Take one step on a batch."""
         ...
 
-    def losses(self, state: Any, batches: np.ndarray, rate: float) -> np.ndarray:
+    def losses(self, state: Any, batches: np.ndarray, rate: float | int) -> np.ndarray:
         """Train on batches of the data, given as indices (steps, size): losses before each step."""
         ...
 

@@ -48,8 +48,8 @@ def mlp_angles(
     *,
     depth: int,
     weight_variance: float | None = None,
-    bias_variance: float = 0.0,
-    variance: float = 1.0,
+    bias_variance: float | int = 0.0,
+    variance: float | int = 1.0,
     contributions: ArrayLike | None = None,
 ) -> MLPAngles:
     r"""Angle at every layer of an infinitely wide fully connected network, for one input.
@@ -117,7 +117,7 @@ class _SlopePower:
         return jax.jvp(self.phi, (z,), (jnp.ones_like(z),))[1] ** self.power
 
 
-def _moments(phi: Activation, variance: float) -> tuple[float, float, float]:
+def _moments(phi: Activation, variance: float | int) -> tuple[float, float, float]:
     """``E s^2``, ``E s'^2`` and ``E s'^4``."""
     with jax.enable_x64(True):
         q = jnp.asarray(variance, jnp.float64)

@@ -8,8 +8,6 @@ the ``p_i``, ``s`` that over active coordinates only (times their share), and
 positive. Derived; Chizat & Netrapalli (2024, arXiv:2311.18718, proposition 5.2) have the order.
 """
 
-from typing import Literal, get_args
-
 import numpy as np
 from jaxtyping import Float
 from scipy.integrate import quad
@@ -17,11 +15,11 @@ from scipy.integrate import quad
 from widthwise.kernels.feature_speed.angles import LayerAngles
 from widthwise.numerics.choices import check_choice
 
-Branch = Literal["relu", "linear"]
+BRANCHES = ("relu", "linear")
 
 
 def residual_angles(
-    branches: int, branch_weight: float, *, activation: Branch = "relu"
+    branches: int, branch_weight: float | int, *, activation: str = "relu"
 ) -> LayerAngles:
     r"""Angle after every branch of an infinitely wide residual network, for one input.
 
@@ -60,12 +58,12 @@ def residual_angles(
         raise ValueError(f"{branches} branches were given: give at least 1")
     if not 0 <= branch_weight <= 1:
         raise ValueError(f"branch_weight is {branch_weight}: give a number from 0 to 1")
-    check_choice("activation", activation, get_args(Branch))
+    check_choice("activation", activation, BRANCHES)
     found = _relu if activation == "relu" else _linear
     return found(branches, branch_weight**2)
 
 
-def residual_angle_limit(c: float, *, activation: Branch = "relu") -> float:
+def residual_angle_limit(c: float | int, *, activation: str = "relu") -> float:
     r"""Cosine at the end of an infinitely deep residual network with branches ``c / sqrt(depth)``.
 
     Parameters
@@ -93,15 +91,15 @@ def residual_angle_limit(c: float, *, activation: Branch = "relu") -> float:
     """
     if not 0 <= c < np.inf:
         raise ValueError(f"c is {c}: give a finite number of at least 0")
-    check_choice("activation", activation, get_args(Branch))
+    check_choice("activation", activation, BRANCHES)
     if activation == "linear":
         return float((1 + 2 * c**2 / 3) ** -0.5)
     rate = c**2
 
-    def own(x: float) -> float:
+    def own(x: float | int) -> float:
         return rate * np.exp(-rate * x) * (1 - x) ** 2
 
-    def passed(root: float) -> float:
+    def passed(root: float | int) -> float:
         # The arcsine has a square root at zero, which x = root^2 takes away.
         x = root**2
         both = _both_active(np.exp(-rate * x / 2))
@@ -114,10 +112,10 @@ def residual_angle_limit(c: float, *, activation: Branch = "relu") -> float:
 
 
 def _both_active(r: Float[np.ndarray, "*s"] | float) -> Float[np.ndarray, "*s"]:
-    return 0.25 + np.arcsin(np.clip(r, -1, 1)) / (2 * np.pi)
+    return np.asarray(0.25 + np.arcsin(np.clip(r, -1, 1)) / (2 * np.pi))
 
 
-def _linear(branches: int, square: float) -> LayerAngles:
+def _linear(branches: int, square: float | int) -> LayerAngles:
     first, second = np.arange(1.0, branches + 1), np.ones(branches)
     for v in range(1, branches):
         m = first[v - 1]
@@ -125,7 +123,7 @@ def _linear(branches: int, square: float) -> LayerAngles:
     return LayerAngles(first / np.sqrt(second), first, second)
 
 
-def _relu(branches: int, square: float) -> LayerAngles:
+def _relu(branches: int, square: float | int) -> LayerAngles:
     """Iterate the mean squares of entries; node u is before branch u + 1, ``M_1 = u``."""
     keep = 1 - square
     power = keep ** np.arange(branches + 1)  # a^(2 k)
@@ -148,7 +146,7 @@ def _relu(branches: int, square: float) -> LayerAngles:
     return LayerAngles(first / np.sqrt(second), first, second)
 
 
-def _seen_from_behind(v: int, s: np.ndarray, first: np.ndarray, square: float) -> float:
+def _seen_from_behind(v: int, s: np.ndarray, first: np.ndarray, square: float | int) -> float:
     """The mean of ``p_i`` weighted by the squared backward vector at node v."""
     branches, keep = len(s) - 1, 1 - square
     power = keep ** np.arange(branches + 1)

@@ -64,7 +64,7 @@ class Scaling:
         readout = Dense(self.outputs, float(last * width**0.5), bias=False)
         return Sequential(*layers, readout, parametrization=Standard())
 
-    def optimizer(self, learning_rate: float = 1.0) -> optax.GradientTransformation:
+    def optimizer(self, learning_rate: float | int = 1.0) -> optax.GradientTransformation:
         """Return gradient descent with the learning rates of all layers times one number.
 
         It takes the parameters of :meth:`network`, or any pytree whose arrays are the weights in
@@ -165,7 +165,7 @@ def layer_scaling(
 
 
 def sensitivity(
-    cosine: Float[np.ndarray, "*s"] | float, backward_norm: float, *, size: int
+    cosine: Float[np.ndarray, "*s"] | float, backward_norm: float | int, *, size: int
 ) -> Float[np.ndarray, "*s"]:
     """Speed of features per decay of the loss, ``1 / (cos(theta) sqrt(size) |b|)``.
 
@@ -198,4 +198,4 @@ def sensitivity(
             f"cosine {cosine}, backward_norm {backward_norm}, size {size}: give positive numbers, "
             "cosines of at most 1"
         )
-    return 1 / (found * size**0.5 * backward_norm)
+    return np.asarray(1 / (found * size**0.5 * backward_norm))

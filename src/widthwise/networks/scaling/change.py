@@ -27,8 +27,8 @@ class Change:
 
     rules: Parametrization
     column: str
-    growth: float
-    depth: float
+    growth: float | int
+    depth: float | int
     decay: str
     explicit: bool
 
@@ -48,7 +48,13 @@ class Change:
         return _ratio(rule.init, sizes, base) * _ratio(rule.multiplier, sizes, base)
 
     def row(
-        self, site: Site, base: Site | None, *, ends: bool, spread: float, base_spread: float
+        self,
+        site: Site,
+        base: Site | None,
+        *,
+        ends: bool,
+        spread: float | int,
+        base_spread: float | int,
     ) -> ScaledParameter:
         """Evaluate the rules for one array.
 

@@ -25,12 +25,12 @@ class RoleExponents(NamedTuple):
         Of their numbers of inputs and outputs: 1 or 0.
     """
 
-    init: float
-    rate: float
+    init: float | int
+    rate: float | int
     fan_in: int
     fan_out: int
 
-    def own_change(self, optimizer: str, signal: float) -> float:
+    def own_change(self, optimizer: str, signal: float | int) -> float:
         """Power of n by which one step on these weights alone changes their outputs.
 
         Parameters
@@ -52,7 +52,7 @@ class RoleExponents(NamedTuple):
 
 
 def role_exponents(
-    parametrization: Parametrization, role: Role, optimizer: str, *, rate: float = 0.0
+    parametrization: Parametrization, role: Role, optimizer: str, *, rate: float | int = 0.0
 ) -> RoleExponents:
     """Powers of the width of one role.
 
@@ -98,8 +98,8 @@ class ChangeExponent(NamedTuple):
         the two comes to the leading power only slowly. Otherwise the leading one.
     """
 
-    leading: float
-    least: float
+    leading: float | int
+    least: float | int
 
 
 def change_exponents(
@@ -107,7 +107,7 @@ def change_exponents(
     roles: Sequence[str],
     *,
     optimizer: str = "adam",
-    rate: float = 0.0,
+    rate: float | int = 0.0,
 ) -> list[ChangeExponent]:
     """Powers of the width by which one small step from the start changes each layer's outputs.
 
@@ -176,7 +176,7 @@ class Limit:
     """
 
     kind: Kind
-    features: float
+    features: float | int
     reason: str = ""
 
 
@@ -185,7 +185,7 @@ def limit(
     *,
     hidden_layers: int,
     optimizer: str = "sgd",
-    rate: float = 0.0,
+    rate: float | int = 0.0,
 ) -> Limit:
     """Classify the infinite-width limit of a fully connected network.
 

@@ -46,12 +46,12 @@ class ScaledParameter(NamedTuple):
     path: str
     shape: tuple[int, ...]
     role: SiteRole
-    init_std: float
-    init_factor: float
-    multiplier: float
-    learning_rate: float
-    epsilon: float
-    weight_decay: float
+    init_std: float | int
+    init_factor: float | int
+    multiplier: float | int
+    learning_rate: float | int
+    epsilon: float | int
+    weight_decay: float | int
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Plan:
     base_width: int | None
     depth: int | None = None
     base_depth: int | None = None
-    branch_multiplier: float = 1.0
+    branch_multiplier: float | int = 1.0
     by_hand: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -170,7 +170,7 @@ class Plan:
         self,
         model: Any,
         *,
-        learning_rate: float,
+        learning_rate: float | int,
         weight_decay: float | None = None,
         epsilon: float | None = None,
         role: str | None = None,

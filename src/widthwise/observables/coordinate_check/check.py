@@ -24,7 +24,7 @@ def coordinate_check(
     data: tuple[Any, Any],
     *,
     widths: Sizes,
-    learning_rate: float,
+    learning_rate: float | int,
     optimizer: str = "adam",
     parametrization: str | Parametrization | None = None,
     base_width: int | None = None,

@@ -25,11 +25,11 @@ class Moved(NamedTuple):
 
     change: list[dict[str, float]]
     magnitude: list[dict[str, float]]
-    pull: float
+    pull: float | int
 
 
 def moved(
-    trial: Trial, key: Key[Array, ""], data: tuple[Any, Any], *, steps: int, rate: float
+    trial: Trial, key: Key[Array, ""], data: tuple[Any, Any], *, steps: int, rate: float | int
 ) -> Moved:
     """Train one model on one batch, and compare its activations with those of the start.
 

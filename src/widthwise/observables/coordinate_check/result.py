@@ -144,7 +144,9 @@ class CoordinateCheck:
         return LayerSlope(layer, role, slope, theory, scaling, verdict)
 
 
-def _against(slope: Slope, low: float, high: float, drift: float) -> tuple[bool, bool]:
+def _against(
+    slope: Slope, low: float | int, high: float | int, drift: float | int
+) -> tuple[bool, bool]:
     """Tell whether an interval lies inside a band, or wholly outside."""
     low, high = low - drift, high + drift
     return low <= slope.lower and slope.upper <= high, slope.upper < low or slope.lower > high

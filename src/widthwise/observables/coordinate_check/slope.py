@@ -10,10 +10,10 @@ from scipy import stats
 class Slope(NamedTuple):
     """Exponent of a power law with its standard error and the interval of 95 %."""
 
-    value: float
-    standard_error: float
-    lower: float
-    upper: float
+    value: float | int
+    standard_error: float | int
+    lower: float | int
+    upper: float | int
 
 
 def slope_of(sizes: Float[np.ndarray, " s"], samples: Float[np.ndarray, "s m"]) -> Slope:

@@ -6,7 +6,9 @@ from jaxtyping import Float
 Curves = Float[np.ndarray, "members rates"]
 
 
-def flank(log_rates: Float[np.ndarray, " rates"], losses: Curves, target: float) -> np.ndarray:
+def flank(
+    log_rates: Float[np.ndarray, " rates"], losses: Curves, target: float | int
+) -> np.ndarray:
     """Logarithm to base 2 of the rate at which each loss first falls to a target.
 
     Parameters

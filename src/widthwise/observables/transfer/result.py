@@ -38,10 +38,10 @@ class Shift(NamedTuple):
 
     start: int
     stop: int
-    value: float
-    standard_error: float
-    lower: float
-    upper: float
+    value: float | int
+    standard_error: float | int
+    lower: float | int
+    upper: float | int
     predicted: tuple[float, float] | None
     verdict: str
 
@@ -180,7 +180,7 @@ class Transfer:
         return Picture("transfer", "Loss against learning rate", caption, figure, self.data)
 
 
-def _verdict(lower: float, upper: float, predicted: tuple[float, float] | None) -> str:
+def _verdict(lower: float | int, upper: float | int, predicted: tuple[float, float] | None) -> str:
     if predicted is None:
         return ""
     if not math.isfinite(lower):

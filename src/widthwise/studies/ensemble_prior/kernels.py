@@ -109,8 +109,8 @@ def claims(study: "EnsemblePrior", prediction: xr.Dataset, measurement: xr.Datas
         apart = statistics.mean(wide[wrong] - wide[right])
         one, other = statistics.mean(narrow[right]), statistics.mean(wide[right])
         nearer = statistics.Estimate(
-            one.value - other.value,
-            np.hypot(one.standard_error, other.standard_error),
+            np.asarray(one.value - other.value),
+            np.asarray(np.hypot(one.standard_error, other.standard_error)),
             other.count,
         )
         statements = {

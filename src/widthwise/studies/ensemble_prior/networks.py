@@ -187,4 +187,4 @@ def participation(values: Float[np.ndarray, "*batch m"]) -> Float[np.ndarray, "*
     bend = f[..., 2:, 1:-1] + f[..., :-2, 1:-1] + f[..., 1:-1, 2:] + f[..., 1:-1, :-2] - 4 * inner
     flat = np.abs(bend).reshape(*values.shape[:-1], -1)
     squares = np.maximum(np.sum(flat**2, axis=-1), np.finfo(float).tiny)
-    return np.sum(flat, axis=-1) ** 2 / (flat.shape[-1] * squares)
+    return np.asarray(np.sum(flat, axis=-1) ** 2 / (flat.shape[-1] * squares))

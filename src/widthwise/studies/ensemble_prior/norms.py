@@ -42,7 +42,7 @@ def crossing(ratios: np.ndarray, places: tuple[int, int]) -> np.ndarray:
     """Samples where random and perfect features contribute equally, by two ratios (side, ...)."""
     low, high = np.log(places)
     first, second = np.log(ratios)
-    return np.exp(low + (high - low) * first / (first - second))
+    return np.asarray(np.exp(low + (high - low) * first / (first - second)))
 
 
 def predict(study: "EnsemblePrior") -> xr.Dataset:

@@ -161,9 +161,8 @@ def estimate(found: xr.Dataset) -> Estimate:
         squares.append(np.mean((f - f.mean(axis=0)) ** 2, axis=1) * len(f) / (len(f) - 1))
     few = statistics.mean(squares[0] - squares[1])
     many = _spread_of_moments(found.first.values, found.second.values)
-    return Estimate(
-        few.value + many.value, np.hypot(few.standard_error, many.standard_error), few.count
-    )
+    error = np.hypot(few.standard_error, many.standard_error)
+    return Estimate(np.asarray(few.value + many.value), np.asarray(error), few.count)
 
 
 def _spread_of_moments(first: np.ndarray, second: np.ndarray) -> Estimate:
@@ -171,7 +170,8 @@ def _spread_of_moments(first: np.ndarray, second: np.ndarray) -> Estimate:
     mean = first.mean(axis=0)
     parts = statistics.mean((second - 2 * first * mean + mean**2).mean(axis=1))
     draws = BATCH * len(first)
-    return Estimate(parts.value * draws / (draws - 1), parts.standard_error, parts.count)
+    unbiased = np.asarray(parts.value * draws / (draws - 1))
+    return Estimate(unbiased, parts.standard_error, parts.count)
 
 
 def claims(study: "EnsemblePrior", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:

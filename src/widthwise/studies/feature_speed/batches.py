@@ -23,7 +23,7 @@ ERRORS = {"alike": (1.0, 1.0, 1.0), "opposed": (1.0, -1.0, 0.5)}
 def predict(study: "FeatureSpeed") -> xr.Dataset:
     """Cosine of every layer at infinite width."""
     k1 = INPUTS @ INPUTS.T / 2
-    found = [relu_batch_angles(k1, r, depth=study.batch_depth) for r in ERRORS.values()]
+    found = [relu_batch_angles(k1, np.array(r), depth=study.batch_depth) for r in ERRORS.values()]
     layers = np.arange(1, study.batch_depth + 1)
     return xr.Dataset(
         {"cosine": (("errors", "layer"), np.stack(found))},

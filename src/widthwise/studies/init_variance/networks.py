@@ -1,7 +1,7 @@
 """The networks of the study, the images they learn, and starts of any scale in one program."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -62,7 +62,7 @@ class RescaledStart:
     def __hash__(self) -> int:
         return hash(self.settings)
 
-    def __call__(self, scale: jax.Array) -> optax.GradientTransformation:
+    def __call__(self, scale: Any) -> optax.GradientTransformation:
         """Return the transformation."""
         powers, kind, rate = self.settings
         inner = {"sgd": optax.sgd, "adam": optax.adam}[kind](rate)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -85,7 +85,7 @@ def share_error(count: int) -> float:
     return math.sqrt(p * (1 - p) / count)
 
 
-def per_member(rows: list[dict[str, np.ndarray]], dims: tuple[str, ...]) -> xr.Dataset:
+def per_member(rows: list[dict[str, Any]], dims: tuple[str, ...]) -> xr.Dataset:
     """Stack what was measured of each member."""
     table = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
     return xr.Dataset({name: (("member", *dims), values) for name, values in table.items()})
