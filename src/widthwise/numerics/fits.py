@@ -1,11 +1,14 @@
 """Lines and power laws through points with errors."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
+
+Points = ArrayLike | Sequence[float | int]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class LineFit:
         return float(chdtrc(self.degrees, self.chi_squared)) if self.degrees else math.nan
 
 
-def fit_line(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) -> LineFit:
+def fit_line(x: Points, y: Points, error: Points | None = None) -> LineFit:
     """Least-squares line through points, weighted by their errors.
 
     Parameters
@@ -105,7 +108,7 @@ class PowerLaw:
     line: LineFit
 
 
-def fit_power_law(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) -> PowerLaw:
+def fit_power_law(x: Points, y: Points, error: Points | None = None) -> PowerLaw:
     """Fit a power law: a line through the logarithms.
 
     Parameters
@@ -142,7 +145,7 @@ def fit_power_law(x: ArrayLike, y: ArrayLike, error: ArrayLike | None = None) ->
 
 
 def _points(
-    x: ArrayLike, y: ArrayLike, error: ArrayLike | None
+    x: Points, y: Points, error: Points | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     sigma = np.ones_like(y) if error is None else np.asarray(error, np.float64)

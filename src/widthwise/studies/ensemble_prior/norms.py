@@ -126,7 +126,7 @@ def _needed(measurement: xr.Dataset, *pairs: tuple[str, int]) -> Estimate:
 
     def difference(means: np.ndarray) -> np.ndarray:
         found = [crossing(means[2 * i : 2 * i + 2], sides(*pair)) for i, pair in enumerate(pairs)]
-        return found[0] - found[1] if len(found) > 1 else found[0]
+        return np.asarray(found[0] - found[1]) if len(found) > 1 else found[0]
 
     return statistics.of_means(difference, np.concatenate(columns, axis=1))
 

@@ -186,7 +186,7 @@ def claims(study: "EnsemblePrior", prediction: xr.Dataset, measurement: xr.Datas
                     "Part of the plane over which curvature is spread: widest minus narrowest "
                     f"networks, {title}",
                     least,
-                    Estimate(np.asarray(a - b), np.hypot(da, db), int(last["count"])),
+                    Estimate(np.asarray(a - b), np.asarray(np.hypot(da, db)), int(last["count"])),
                     tolerance=0.0,
                     kind="at_least",
                 )
@@ -199,7 +199,7 @@ def claims(study: "EnsemblePrior", prediction: xr.Dataset, measurement: xr.Datas
                 "Distance of the widest networks to kernel regression: without minus with what "
                 f"their random start adds, {title}",
                 least,
-                Estimate(gain, error, int(last["count"])),
+                Estimate(np.asarray(gain), np.asarray(error), int(last["count"])),
                 tolerance=0.0,
                 kind="at_least",
             )
