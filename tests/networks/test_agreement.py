@@ -61,7 +61,7 @@ NETWORKS = {
     "relu attention": [nn.Erf(), attention(1, "relu"), nn.Flatten()],
     "dropout": [nn.Relu(), nn.Dropout(0.6), nn.Conv(W, 2), nn.Erf(), nn.GlobalAvgPool()],
 }  # fmt: skip
-FORMS = [nn.Standard, nn.NTK, nn.MeanField, nn.MuP, nn.DepthMuP]
+FORMS = [nn.Standard, nn.NTK, nn.MeanField, nn.MuP, nn.DepthMuP, nn.CompleteP, nn.Spectral]
 # Families stand for themselves with one choice of their parameters.
 ACTIVATIONS = {
     **{name: name for name in activations.names()},
