@@ -1,6 +1,7 @@
 """Laws of inputs, starts and statistics that the parts share."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -9,7 +10,11 @@ import xarray as xr
 from widthwise.data import SphericalLaw, gaussian_inputs, radial_inputs, sphere_inputs
 from widthwise.dynamics.directional import balanced_weights
 from widthwise.ensembles import train_directions
+from widthwise.experiments import Shard, shards_of
 from widthwise.numerics import statistics
+
+if TYPE_CHECKING:
+    from widthwise.studies.directional_convergence.study import DirectionalConvergence
 
 LAWS: dict[str, SphericalLaw] = {
     "circle": sphere_inputs(2),
@@ -28,6 +33,15 @@ def plane_start(dimension: int, *, norm: float, angle: float) -> tuple[np.ndarra
     teacher[1] = 1.0
     start[:2] = norm * np.sin(angle), norm * np.cos(angle)
     return teacher, start
+
+
+def shards_by_law(study: "DirectionalConvergence", part: str) -> list[Shard]:
+    """One for each law: networks of all depths see the same samples."""
+    return [
+        shard
+        for name in study.laws
+        for shard in shards_of(part, {"law": name}, members=study.members, batch=study.members)
+    ]
 
 
 def layers_of(product: np.ndarray, depth: int) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ from widthwise.dynamics.directional import (
     early_exponent,
     weights_descent,
 )
-from widthwise.experiments import Claim, Shard, member_keys, shards_of
+from widthwise.experiments import Claim, Shard, member_keys
 from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, power_law
 from widthwise.studies.directional_convergence.common import (
     LAWS,
@@ -27,6 +27,7 @@ from widthwise.studies.directional_convergence.common import (
     log_tangent_change,
     plane_start,
     sampling_noise,
+    shards_by_law,
     trained,
 )
 
@@ -77,11 +78,7 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
 
 def shards(study: "DirectionalConvergence") -> list[Shard]:
     """One for each law: networks of all depths see the same samples."""
-    return [
-        shard
-        for name in study.laws
-        for shard in shards_of(PART, {"law": name}, members=study.members, batch=study.members)
-    ]
+    return shards_by_law(study, PART)
 
 
 def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr.Dataset:

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from widthwise.dynamics.directional import directional_flow, late_rate, weights_descent
-from widthwise.experiments import Claim, Shard, member_keys, shards_of
+from widthwise.experiments import Claim, Shard, member_keys
 from widthwise.numerics import statistics
 from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
 from widthwise.studies.directional_convergence.common import (
@@ -26,6 +26,7 @@ from widthwise.studies.directional_convergence.common import (
     layers_of,
     plane_start,
     sampling_noise,
+    shards_by_law,
     trained,
 )
 
@@ -98,11 +99,7 @@ def power(norms: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 def shards(study: "DirectionalConvergence") -> list[Shard]:
     """One for each law: networks of all depths see the same samples."""
-    return [
-        shard
-        for name in study.laws
-        for shard in shards_of(PART, {"law": name}, members=study.members, batch=study.members)
-    ]
+    return shards_by_law(study, PART)
 
 
 def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr.Dataset:

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from widthwise.dynamics.directional import directional_bounds, directional_flow, weights_descent
-from widthwise.experiments import Claim, Shard, member_keys, shards_of
+from widthwise.experiments import Claim, Shard, member_keys
 from widthwise.numerics import statistics
 from widthwise.plotting import Picture, legend, log_axis, measured, new_figure, theory
 from widthwise.studies.directional_convergence.common import (
@@ -27,6 +27,7 @@ from widthwise.studies.directional_convergence.common import (
     log_tangent_change,
     plane_start,
     sampling_noise,
+    shards_by_law,
     trained,
 )
 
@@ -84,11 +85,7 @@ def predict(study: "DirectionalConvergence") -> xr.Dataset:
 
 def shards(study: "DirectionalConvergence") -> list[Shard]:
     """One for each law: networks of all depths see the same samples."""
-    return [
-        shard
-        for name in study.laws
-        for shard in shards_of(PART, {"law": name}, members=study.members, batch=study.members)
-    ]
+    return shards_by_law(study, PART)
 
 
 def measure(study: "DirectionalConvergence", shard: Shard, key: jax.Array) -> xr.Dataset:
