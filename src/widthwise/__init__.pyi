@@ -61,6 +61,7 @@ from .networks import LeakyRelu as LeakyRelu
 from .networks import MeanField as MeanField
 from .networks import MuP as MuP
 from .networks import Parallel as Parallel
+from .networks import PositionEmbedding as PositionEmbedding
 from .networks import Relu as Relu
 from .networks import Residual as Residual
 from .networks import SelfAttention as SelfAttention
@@ -81,6 +82,7 @@ from .observables import sharpness as sharpness
 from .observables import survey as survey
 from .observables.alignment import alignment as alignment
 from .observables.alignment import alignment_matrix as alignment_matrix
+from .observables.audit import audit as audit
 from .observables.coordinate_check import coordinate_check as coordinate_check
 from .observables.feature_speed import feature_speed as feature_speed
 from .report import write_comparison as write_comparison

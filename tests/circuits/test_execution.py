@@ -7,6 +7,7 @@ import pytest
 
 from widthwise.circuits import (
     Draft,
+    ExactnessError,
     Kind,
     Netlist,
     ReluNetwork,
@@ -103,12 +104,12 @@ def conjunction(reads: int) -> ReluNetwork:
 
 def test_formats_that_round_are_refused() -> None:
     network = conjunction(257)
-    assert network.largest == 257 + 256
-    with pytest.raises(ValueError, match=r"reach 513 units, which needs 2\^10, and bfloat16"):
+    with pytest.raises(ExactnessError, match=r"'y' has partial sums of up to 257 .* needs 2\^9 >"):
         run(network, np.ones((1, 257)), dtype="bfloat16")
+    assert run(conjunction(256), np.ones((1, 256)), dtype="bfloat16").tolist() == [[1]]
     with pytest.raises(ValueError, match="which bfloat16 cannot hold exactly"):
         to_equinox(conjunction(300), dtype="bfloat16", exact=False)  # its bias is -299
-    with pytest.raises(ValueError, match=r"int8 holds whole numbers up to 2\^7"):
+    with pytest.raises(ExactnessError, match=r"int8 holds whole numbers up to 2\^7"):
         to_equinox(network, dtype="int8")
     assert run(network, np.ones((1, 257)), dtype="float16").tolist() == [[1]]
 

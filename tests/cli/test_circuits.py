@@ -16,13 +16,14 @@ def half_adder(tmp_path: Path) -> str:
 
 
 def test_compile_and_simulate(widthwise, half_adder: str) -> None:
-    words = ("compile", half_adder, "--to", "half.npz", "--draw", "half.svg", "--json")
-    status, out, err = widthwise(*words)
+    words = ("compile", half_adder, "--to", "half.npz", "--draw", "half.svg", "--prove", "int8")
+    status, out, err = widthwise(*words, "--json")
     assert (status, err) == (0, "")
     found = json.loads(out)
     assert (found["gates"], found["neurons"], found["depth"]) == (2, 3, 1)
     assert (found["checked"], found["mismatches"], found["file"]) == (64, 0, "half.npz")
     assert "s.1" in Path("half.svg").read_text()
+    assert found["proof"][0].startswith("s: all partial sums are multiples of 1 and at most 1")
     expected = "00 00\n10 10\n11 01\n"
     for file in (half_adder, "half.npz"):
         status, out, _ = widthwise("simulate", file, "00", "10", "11")
@@ -37,9 +38,10 @@ def test_compile_and_simulate(widthwise, half_adder: str) -> None:
 def test_compile_to_onnx(widthwise, half_adder: str) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    status, out, _ = widthwise("compile", half_adder, "--to", "half.onnx", "--mode", "skip")
+    status, out, _ = widthwise("compile", half_adder, "--to", "half.onnx", "--prove", "float16")
     assert status == 0
     assert "Checked on 64 random inputs: 0 wrong" in out
+    assert "Exact in float16, which holds whole numbers up to 2^11" in out
     (sums,) = runtime.InferenceSession("half.onnx").run(None, {"inputs": np.eye(2, dtype="f4")})
     assert sums.tolist() == [[1, 0], [1, 0]]
 
@@ -52,7 +54,9 @@ def test_compile_to_onnx(widthwise, half_adder: str) -> None:
         (("compile", "half.edif"), "the format does not follow from the suffix"),
         (("compile", "bad.bench"), "bad.bench:2: gate 'q' is a flip-flop"),
         (("compile", "half.bench", "--check", "-1"), "--check is -1"),
+        (("compile", "wide.bench", "--prove", "int8"), "gate 'y' has partial sums of up to 200"),
         (("simulate", "half.bench"), "no inputs: give words"),
+        (("simulate", "half.bench", "--random", "-1"), "--random is -1"),
         (("simulate", "half.bench", "0"), "give 2 zeros and ones"),
         (("simulate", "half.bench", "0x"), "give 2 zeros and ones"),
         (("simulate", "broken.npz", "00"), "'broken.npz' holds no network"),
@@ -61,6 +65,10 @@ def test_compile_to_onnx(widthwise, half_adder: str) -> None:
 def test_mistakes(widthwise, half_adder: str, words: tuple[str, ...], said: str) -> None:
     Path("bad.bench").write_text("INPUT(a)\nq = DFF(a)\nOUTPUT(q)\n")
     Path("half.edif").write_text("")
+    names = [f"x{place}" for place in range(200)]
+    Path("wide.bench").write_text(
+        "".join(f"INPUT({name})\n" for name in names) + f"OUTPUT(y)\ny = AND({', '.join(names)})\n"
+    )
     Path("broken.npz").write_bytes(b"PK\x03\x04")
     status, out, err = widthwise(*words)
     assert (status, out) == (2, "")

@@ -3,34 +3,27 @@
 Needs the extra ``ray``; everything runs on this machine.
 """
 
-import json
 import os
 import socket
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import xarray as xr
 
 HERE = Path(__file__).parent
-sys.path += [str(HERE), str(HERE.parent / "experiments")]
+sys.path.append(str(HERE))
 
-from coin_study import CoinStudy, TalliedCoin  # noqa: E402  (beside the tests of the machinery)
 from machines import descendants, lose, wait_until  # noqa: E402
-
-from widthwise.experiments import Run  # noqa: E402
+from tallied import (  # noqa: E402
+    attempts,
+    equals_one_process,
+    nothing_is_computed_twice,
+    prepare,
+)
 
 pytestmark = pytest.mark.slow
-SWEEP = """study = "coin_study:TalliedCoin"
-[parameters]
-widths = [16]
-members = 1500
-[sweep]
-bias = [0.3, 0.5]
-"""
 
 
 class Cluster:
@@ -81,15 +74,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
         made.stop()
 
 
-def attempts(word: str) -> list[tuple[str, str]]:
-    """List the shards that were begun, or ended, and the processes that did it."""
-    lines = (line.split(" ", 2) for line in Path("tally").read_text().splitlines())
-    return [(shard, process) for told, process, shard in lines if told == word]
-
-
 def test_a_run_survives_the_loss_of_a_node(cluster: Cluster, tmp_path: Path) -> None:
-    Path("sweep.toml").write_text(SWEEP)
-    Path("tally").touch()
+    prepare()
 
     def worked() -> int:
         """Count the shards that the second node has begun."""
@@ -113,18 +99,7 @@ def test_a_run_survives_the_loss_of_a_node(cluster: Cluster, tmp_path: Path) -> 
         lose(cluster.second)
         out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
-    ended = Counter(shard for shard, _ in attempts("end"))
-    assert len(ended) == 30
-    assert set(ended.values()) == {1}, "what had finished was computed twice"
+    nothing_is_computed_twice()
     lost = set(attempts("begin")) - set(attempts("end"))
     assert len(lost) == 1, "what the lost node worked on was not taken up by the other"
-    told = [run["claims"] for run in json.loads(out)]
-    for bias, claims in zip((0.3, 0.5), told, strict=True):
-        serial = CoinStudy(widths=(16,), members=1500, bias=bias).run(tmp_path / "serial")
-        identity = TalliedCoin(widths=(16,), members=1500, bias=bias).identity
-        (path,) = Path("runs").glob(f"tallied-coin-{identity}/run.nc")
-        joined = Run.load(path)
-        xr.testing.assert_identical(
-            joined.measurement["tosses"].to_dataset(), serial.measurement["tosses"].to_dataset()
-        )
-        assert claims == [claim.to_json() for claim in serial.claims]
+    equals_one_process(out, tmp_path / "serial")

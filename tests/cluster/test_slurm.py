@@ -1,4 +1,4 @@
-"""A sweep on a real SLURM with two virtual nodes, one of which dies: the numbers of one process.
+"""Sweeps on a real SLURM with two virtual nodes: the numbers of one process.
 
 Needs root on Debian or a machine with slurmctld and slurmd; everything listens on the loopback
 interface only, without authentication.
@@ -21,6 +21,12 @@ sys.path += [str(HERE), EXAMPLES]
 
 from coin_study import CoinStudy  # noqa: E402  (it stands beside the tests of the machinery)
 from machines import lose, wait_until  # noqa: E402
+from tallied import (  # noqa: E402
+    attempts,
+    equals_one_process,
+    nothing_is_computed_twice,
+    prepare,
+)
 
 from widthwise.experiments import Run  # noqa: E402
 
@@ -55,6 +61,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerParameters=batch_sched_delay=0
 ReturnToService=2
+KillWait=5
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port=16821 CPUs=1
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port=16822 CPUs=1
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
@@ -126,8 +133,8 @@ def test_an_array_survives_the_loss_of_a_node(
     monkeypatch.chdir(tmp_path)
     Path("sweep.toml").write_text(SWEEP)
     widthwise = (sys.executable, "-m", "widthwise.cli")
-    told = cluster(*widthwise, "slurm", "sweep.toml", "--tasks", "20")
-    assert "20 jobs for 102 pieces" in told
+    told = cluster(*widthwise, "slurm", "sweep.toml", "--tasks", "12")
+    assert "12 jobs for 102 pieces" in told
     job = cluster("sbatch", "--parsable", "sweep.sbatch").strip()
     assert job.isdigit(), job
 
@@ -155,3 +162,44 @@ def test_an_array_survives_the_loss_of_a_node(
         )
         assert joined.claims == serial.claims
     assert "pieces are there (102 in all)" in logs
+
+
+def test_jobs_of_submitit_are_requeued(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by SLURM's own hand, and one that sends itself again when it is asked to leave."""
+    pytest.importorskip("submitit", reason="needs pip install 'widthwise[submitit]'")
+    monkeypatch.chdir(tmp_path)
+    prepare()
+    words = ["run", "sweep.toml", "--json", "--executor", "submitit", "--workers", "4"]
+
+    def running() -> list[str]:
+        return cluster("squeue", "-h", "-t", "R", "-o", "%A").split()
+
+    def begun() -> set[str]:
+        return {process for _, process in attempts("begin")}
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "widthwise.cli", *words],
+        env=cluster.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            wait_until(
+                lambda: process.poll() is not None or len(begun()) == 2, 240, "work on two nodes"
+            )
+            one, other = running()
+            cluster("scontrol", "requeue", other)
+            cluster("timeout", "5", "scancel", "--signal=USR2", one)  # it tries for long again
+            out, err = process.communicate(timeout=900)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    logs = "".join(log.read_text() for log in Path("runs/submitit").glob("*_log.err"))
+    assert "this job is preempted" in logs
+    restarts = cluster("scontrol", "show", "job", "--oneliner").count("Restarts=1")
+    assert restarts == 2
+    nothing_is_computed_twice()
+    equals_one_process(out, tmp_path / "serial")

@@ -108,13 +108,38 @@ def test_settings_of_layers():
     assert found == ww.AvgPool((2, 2), strides=1)
     (found,) = net(stax.LayerNorm((1, 2, 3))).layers
     assert found == ww.LayerNorm(positions=True)
-    (found,) = net(stax.GlobalSelfAttention(4, 6, 6, 2, b_std=0.1)).layers
+    for axis, positions in (((2, 3), (1,)), ((1, -1), (0,)), ((-2, -1), (-1,)), ((-1,), False)):
+        (found,) = net(stax.LayerNorm(axis)).layers
+        assert found == ww.LayerNorm(positions=positions)
+    (found,) = net(stax.GlobalSelfAttention(4, 6, 6, 2, b_std=0.1)).layers  # widths of one head
     stds = dict.fromkeys(("key_std", "query_std", "value_std", "out_std"), 1.0)
-    assert found == ww.SelfAttention(4, 2, head_width=3, bias_std=0.1, **stds)
+    assert found == ww.SelfAttention(4, 2, head_width=6, value_width=6, bias_std=0.1, **stds)
     (found,) = net(ww.Aggregate(np.eye(3))).layers
     assert found == ww.Aggregate(np.eye(3))
     assert net(stax.Dropout(0.5, mode="test")) == net(stax.Identity())
     assert net(stax.Monomial(2)) == net(stax.Polynomial([0, 0, 1]))
+
+
+def test_widened_networks():
+    """Kernels of the narrow network; the formulas of the archived library, width by width."""
+    form = {"parameterization": "standard", "W_std": 1.3, "b_std": 0.2}
+    wide = stax.serial(stax.Dense(4, s=(1, 3), **form), stax.Dense(2, s=(3, 1), **form))
+    narrow = stax.serial(stax.Dense(4, **form), stax.Dense(2, **form))
+    first, second = X1 @ X2.T / 3, 1.3**2 * X1 @ X2.T / 3 + 0.2**2
+    tangent = 4 * second + 1 + 1.3**2 * (3 * first + 1)
+    for network in (wide, narrow):
+        kernel = network.kernel_fn(X1, X2, ("nngp", "ntk"))
+        np.testing.assert_allclose(kernel.nngp, 1.3**2 * second + 0.2**2, rtol=1e-12)
+        np.testing.assert_allclose(kernel.ntk, tangent, rtol=1e-12)
+    _, params = wide.init_fn(jax.random.key(0), (-1, 3))
+    rows = wide.kernel_fn.layer.parameter_table((3,))
+    assert [row.shape for row in rows] == [(12, 3), (12,), (2, 12), (2,)]
+    assert rows[2].multiplier == pytest.approx(3**-0.5)
+    assert rows[2].init_std == pytest.approx(1.3 / 2)
+    weights = [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
+    hidden = X1 @ weights[0].T + weights[1]
+    outputs = hidden @ weights[2].T / 3**0.5 + weights[3]
+    np.testing.assert_allclose(wide.apply_fn(params, X1), outputs, rtol=1e-6)
 
 
 FUNCTIONS = {
@@ -165,7 +190,7 @@ MISTAKES = {
         "'ntk' and 'standard'",
         lambda: stax.serial(stax.Dense(1), stax.Dense(1, parameterization="standard")),
     ),
-    "s": (NotImplementedError, "larger width", lambda: stax.Dense(1, s=(1, 2))),
+    "s": (ValueError, "two whole numbers", lambda: stax.Dense(1, s=(1, 0.5))),
     "order": (
         ValueError,
         "put a Dense or convolutional layer",
@@ -175,7 +200,6 @@ MISTAKES = {
     "complex": (ValueError, "real floating numbers", lambda: KERNEL(X1 + 1j)),
     "lists": (NotImplementedError, "one array", lambda: KERNEL([X1, X1])),
     "kernels": (NotImplementedError, "one stax.serial", lambda: KERNEL(KERNEL(X1))),
-    "masks": (NotImplementedError, "masked", lambda: KERNEL(X1, mask_constant=0.0)),
     "setting": (TypeError, "no argument 'patterns'", lambda: KERNEL(X1, patterns=1)),
     "not called": (TypeError, r"call it, Relu\(", lambda: stax.serial(stax.Relu)),
     "no layer": (TypeError, "Widthwise layer", lambda: stax.serial(3)),
@@ -194,7 +218,7 @@ MISTAKES = {
         "NHWC",
         lambda: stax.Conv(1, *CONV, dimension_numbers=("NCHW", "OIHW", "NCHW")),
     ),
-    "norm": (NotImplementedError, "all axes but", lambda: stax.LayerNorm((-2, -1))),
+    "norm": (NotImplementedError, "axes of positions", lambda: stax.LayerNorm((0, -1))),
     "edges": (
         NotImplementedError,
         "VALID",
@@ -202,12 +226,10 @@ MISTAKES = {
     ),
     "padding": (ValueError, "padding of Conv", lambda: stax.Conv(1, *CONV, padding="FULL")),
     "attention": (
-        NotImplementedError,
-        "embeddings",
-        lambda: stax.GlobalSelfAttention(1, 1, 1, 1, pos_emb_type="SUM"),
+        ValueError,
+        "no known kernel",
+        lambda: stax.GlobalSelfAttention(1, 1, 1, 1, False).kernel_fn(np.ones((1, 2, 3))),
     ),
-    "values": (NotImplementedError, "equally", lambda: stax.GlobalSelfAttention(1, 2, 1, 1)),
-    "heads": (ValueError, "multiple", lambda: stax.GlobalSelfAttention(1, 3, 3, 2)),
     "mechanism": (
         ValueError,
         "SOFTMAX",

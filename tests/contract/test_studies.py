@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 
 from widthwise.experiments import Claim, Run, Study, judge
+from widthwise.plotting import placed
 from widthwise.report import render
 from widthwise.report.figures import cards
 from widthwise.report.tables import Room
@@ -81,6 +83,7 @@ def test_claims(serial: Run) -> None:
         assert claim.standard_error > 0
         assert claim.statement
         assert claim.verdict in ("holds", "fails", "undecided")
+    assert not [note for note in serial.warnings if "formula" in note]
     json.dumps(serial.to_json(), allow_nan=False)
 
 
@@ -136,8 +139,26 @@ def test_lost_and_damaged_shards_are_measured_again(
 
 def test_the_file_alone_draws_the_figures_and_the_page(serial: Run, tmp_path: Path) -> None:
     alone = Run.load(shutil.copy(serial.path, tmp_path))
-    pictures = alone.figures()
+    with placed() as asked:
+        pictures = alone.figures()
+    made = [id(figure) for figure in asked.made]
+    assert all(id(picture.figure) in made for picture in pictures), "use new_figure: it takes axes"
     figures = cards(pictures, alone.study, Room(0))  # without the PDFs, which take longest
     page = render(alone, figures=figures)
     assert escape(serial.question, quote=False) in page or serial.study in page
     assert page.count("<figure") == len(pictures)
+
+
+@pytest.mark.slow
+def test_every_figure_is_drawn_where_the_caller_likes(serial: Run) -> None:
+    """On axes in a larger figure, under another style: the same numbers."""
+    with placed() as asked:
+        usual = serial.figures()
+    numbers = [[figure is one.figure for figure in asked.made].index(True) for one in usual]
+    panels = [[ax for ax in one.figure.axes if ax.get_label() != "<colorbar>"] for one in usual]
+    axes = [Figure(figsize=(20, 3)).subplots(1, len(one), squeeze=False)[0] for one in panels]
+    with placed(dict(zip(numbers, map(list, axes), strict=True))):
+        again = serial.figures(style=["ggplot", "paper"])
+    for one, other, place in zip(usual, again, axes, strict=True):
+        assert other.figure is place[0].figure
+        assert other.csv() == one.csv()

@@ -36,6 +36,7 @@ for name in ("loss", "output"):
 """
 
 
+@pytest.mark.slow
 def test_four_devices_give_the_numbers_of_one():
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
     done = subprocess.run(

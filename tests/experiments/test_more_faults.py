@@ -3,11 +3,13 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,10 +29,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return STUDY.run(tmp_path_factory.mktemp("whole"))
 
 
-def program(*words: str, before: str = "") -> subprocess.Popen[str]:
+def program(*words: str, before: str = "", under: Sequence[str] = ()) -> subprocess.Popen[str]:
     """Start the command line in a process of its own, after some lines of Python."""
     return subprocess.Popen(
-        [sys.executable, "-c", f"{before}\nfrom widthwise.cli import main\nexit(main())", *words],
+        [
+            *under,
+            sys.executable,
+            "-c",
+            f"{before}\nfrom widthwise.cli import main\nexit(main())",
+            *words,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -60,6 +68,27 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path, whole: Run) -> None:
     assert out == ""
     assert len(err.strip().splitlines()) == 1, err
     assert list(folder_of(STUDY, tmp_path).glob("shards/*.part")) == []
+    same_numbers(STUDY.run(tmp_path), whole)
+
+
+def test_a_folder_that_became_read_only(tmp_path: Path, whole: Run) -> None:
+    """After the last shard and before the run file: nothing is lost."""
+    under: list[str] = []
+    if os.geteuid() == 0:  # whom no mode of a folder keeps out, unless that power is given up
+        if shutil.which("setpriv") is None:
+            pytest.skip("root needs setpriv to be kept out of a folder")
+        under = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+    STUDY.run(tmp_path, keep_shards=True).path.unlink()
+    folder = folder_of(STUDY, tmp_path)
+    folder.chmod(0o555)
+    words = (*WORDS, "--out", str(tmp_path), "--workers", "1")
+    with program(*words, under=under) as process:
+        out, err = process.communicate()
+    folder.chmod(0o755)
+    assert (process.returncode, out) == (2, ""), err
+    (line,) = err.strip().splitlines()
+    assert "run.nc" in line or str(folder) in line
+    assert len(list(folder.glob("shards/*.nc"))) == 7
     same_numbers(STUDY.run(tmp_path), whole)
 
 

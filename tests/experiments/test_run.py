@@ -2,12 +2,14 @@
 
 import json
 import logging
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import xarray as xr
 from coin_study import CoinStudy, FaultyCoin
+from matplotlib.figure import Figure
 
 from widthwise.experiments import Run
 from widthwise.experiments import run as run_module
@@ -161,3 +163,23 @@ def test_nan_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     run = FaultyCoin.quick().run(tmp_path)
     assert run.warnings == ("1 of 200 values of tosses/mean are not finite",)
     assert Run.load(run.path).warnings == run.warnings
+
+
+def test_a_figure_is_drawn_again_on_axes_and_in_a_style(finished: Run, tmp_path: Path) -> None:
+    """From the file alone."""
+    alone = Run.load(shutil.copy(finished.path, tmp_path))
+    usual = alone.figure("variance")
+    own = Figure()
+    left, right = own.subplots(1, 2)
+    again = alone.figure("variance", ax=right, style={"lines.linewidth": 7})
+    assert again.figure is own
+    assert again.csv().replace("\n2,", "\n1,") == usual.csv()
+    assert not left.lines
+    assert right.lines[0].get_linewidth() == pytest.approx(7)
+    assert alone.figures(style="paper")[0].figure.get_figwidth() == pytest.approx(3.4)
+    with pytest.raises(ValueError, match="picture 'variance': 2 axes were given for 1 panel"):
+        alone.figure("variance", ax=[left, right])
+    with pytest.raises(KeyError, match="no picture is named 'varience'"):
+        alone.figure("varience", ax=left)
+    with pytest.raises(ValueError, match="style 'papper' is neither"):
+        alone.figures(style="papper")

@@ -31,8 +31,18 @@ def branches(join):
     return nn.Parallel(then(nn.Relu(), nn.Conv(W, 2)), then(nn.Erf(), nn.Dense(W)), join=join)
 
 
-def attention(heads, mechanism):
-    return nn.SelfAttention(W, heads, mechanism=mechanism, key_std=0.8, query_std=1.1)
+def attention(heads, mechanism, **options):
+    stds = {"key_std": 0.8, "query_std": 1.1}
+    return nn.SelfAttention(W, heads, mechanism=mechanism, **stds, **options)
+
+
+def near(distance):
+    return jnp.exp(-0.2 * distance)
+
+
+SUM = nn.PositionEmbedding(std=0.7, decay=near, values=True)
+BESIDE = nn.PositionEmbedding("concatenation", std=1.2, decay=near, width=2 * W)
+ALL_BESIDE = nn.PositionEmbedding("concatenation", values=True)
 
 
 # What stands between a convolution and the output layer. The first five hold every layer.
@@ -44,7 +54,9 @@ NETWORKS = {
     "norm of all": [
         nn.LayerNorm(positions=True), nn.Relu(), nn.Dropout(0.6), nn.ConvLocal(W, 2), nn.Flatten(),
     ],
-    "attention": [nn.Residual(then(nn.Relu(), attention(2, "softmax"))), nn.GlobalAvgPool()],
+    "attention": [
+        nn.Residual(then(nn.Relu(), attention(2, "softmax", positions=SUM))), nn.GlobalAvgPool(),
+    ],
     "product": [branches("product"), nn.SumPool(2), nn.Flatten()],
     "graph": [
         nn.Residual(then(nn.Relu(), nn.Aggregate(GRAPH), nn.Dense(W))),
@@ -53,12 +65,24 @@ NETWORKS = {
     "conv": [nn.Relu(), nn.Conv(W, 2), nn.Erf(), nn.Flatten()],
     "average": [nn.Relu(), nn.AvgPool(2, strides=1), nn.Conv(W, 2), nn.Relu(), nn.GlobalAvgPool()],
     "norm": [nn.LayerNorm(), nn.Relu(), nn.GlobalAvgPool()],
+    "norm along": [nn.LayerNorm(positions=(0,)), nn.Relu(), nn.Flatten()],
     "local": [nn.Relu(), nn.ConvLocal(W, 3), nn.Erf(), nn.GlobalAvgPool()],
     "residual": [nn.Residual(then(nn.Relu(), nn.Conv(W, 3))), nn.Erf(), nn.Flatten()],
     "sum": [branches("sum"), nn.Sin(), nn.GlobalAvgPool()],
     "concatenation": [branches("concatenation"), nn.Conv(W, 1), nn.Relu(), nn.Flatten()],
     "softmax": [nn.Relu(), attention(2, "softmax"), nn.Relu(), nn.GlobalAvgPool()],
     "relu attention": [nn.Erf(), attention(1, "relu"), nn.Flatten()],
+    "positions": [nn.Erf(), attention(2, "softmax", positions=BESIDE), nn.GlobalAvgPool()],
+    "positions of values": [
+        nn.Erf(), attention(1, "softmax", positions=ALL_BESIDE, value_width=2 * W), nn.Flatten(),
+    ],
+    "square root": [nn.Erf(), attention(4, "identity", scaling="sqrt"), nn.GlobalAvgPool()],
+    "square root of positions": [
+        nn.Erf(), attention(4, "identity", scaling="sqrt", positions=SUM), nn.Flatten(),
+    ],
+    "square root beside positions": [
+        nn.Erf(), attention(4, "identity", scaling="sqrt", positions=BESIDE), nn.GlobalAvgPool(),
+    ],
     "dropout": [nn.Relu(), nn.Dropout(0.6), nn.Conv(W, 2), nn.Erf(), nn.GlobalAvgPool()],
 }  # fmt: skip
 FORMS = [nn.Standard, nn.NTK, nn.MeanField, nn.MuP, nn.DepthMuP, nn.CompleteP, nn.Spectral]

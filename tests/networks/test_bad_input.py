@@ -48,7 +48,13 @@ def test_refused(make, message):
 
 
 def test_compiled_functions_are_let_through():
-    """Values that are not known yet are not looked at."""
+    """Values that are not known yet cannot be refused: their kernels are NaN, the others not."""
+    spoiled = SERIES.copy()
+    spoiled[1, 2, 0] = np.nan
+    convolutional = nn.Sequential(nn.Conv(4, 3), nn.LayerNorm(), nn.Relu(), nn.Flatten())
+    kernel = jax.jit(convolutional.kernel)(spoiled)
+    for k in kernel:
+        np.testing.assert_array_equal(np.isnan(k), [[False, True], [True, True]])
     compiled = jax.jit(lambda x: nn.Sequential(nn.Dense(1)).kernel(x).nngp)
     assert compiled(jnp.asarray(HOLED[0])).shape == (5, 5)
 

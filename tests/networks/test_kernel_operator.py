@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from widthwise import networks as nn
+from widthwise.networks import conv_kernel
 
 RNG = np.random.default_rng(3)
 X1, X2 = RNG.standard_normal((11, 3)), RNG.standard_normal((6, 3))
@@ -65,6 +66,26 @@ def test_positions():
     np.testing.assert_allclose(operator @ v, np.asarray(net.kernel(images).ntk) @ v, rtol=1e-8)
     assert net.kernel_operator(images).size == 256
     assert net.kernel_operator(np.zeros((1, 64, 64, 1))).size == 1
+
+
+@pytest.mark.parametrize(
+    "pool", [nn.GlobalAvgPool, pytest.param(nn.Flatten, marks=pytest.mark.slow)]
+)
+def test_convolutions(pool, monkeypatch):
+    """Pairs of images through the programs of chains, beside all pairs of positions at once."""
+    images = RNG.standard_normal((5, 4, 3, 2))
+    tail = [] if pool is nn.GlobalAvgPool else [nn.Dense(1)]
+    net = nn.Sequential(nn.Conv(4, 3), nn.Erf(), pool(), *tail, parametrization=nn.NTK(1.3, 0.2))
+    matrix = np.asarray(net.kernel(images).ntk)
+    monkeypatch.setattr(conv_kernel, "LARGE", 1)
+    operator = net.kernel_operator(images, tile=3)
+    assert operator.images is not None
+    v = RNG.standard_normal(5)
+    np.testing.assert_allclose(operator @ v, matrix @ v, rtol=1e-9)
+    np.testing.assert_array_equal(operator.todense(), operator.todense().T)
+    cross = net.kernel_operator(images[:3], images, tile=3)
+    np.testing.assert_allclose(cross.block([2], [4, 0]), matrix[[2]][:, [4, 0]], rtol=1e-9)
+    assert net.kernel_operator(images).size == (8 if pool is nn.GlobalAvgPool else 64)
 
 
 @pytest.mark.parametrize("square", [True, False])

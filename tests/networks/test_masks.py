@@ -4,7 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from widthwise import dynamics
 from widthwise import networks as nn
+from widthwise.dynamics import KernelMatrices, KernelPair, kernel_regression
 from widthwise.ensembles import monte_carlo_kernel
 
 RNG = np.random.default_rng(3)
@@ -66,6 +68,59 @@ def test_without_pooling(key):
     outputs = net.init(key, (LONG, 3))(jnp.asarray(PADDED[0]), mask=MASK[0])
     real = np.asarray(outputs != 0).reshape(LONG, W)
     assert np.all(real == MASK[0][:, None])
+
+
+READER = nn.Sequential(nn.Conv(W, 3), nn.GlobalAvgPool(), parametrization=RULES)
+
+
+def test_operators_and_training_points():
+    """Tiles, diagonals and pairs of batches are those of the short inputs."""
+    x, mask, y = PADDED[:2], MASK[:2], np.array([1.0, -0.5])
+    kernel = np.asarray(READER.kernel(SERIES[:2, :SHORT]).ntk)
+    operator = READER.kernel_operator(x, tile=2, mask1=mask)
+    np.testing.assert_allclose(operator @ y, kernel @ y, rtol=1e-9)
+    np.testing.assert_allclose(operator.diagonal(), np.diag(kernel), rtol=1e-9)
+    np.testing.assert_allclose(operator.block([1]), kernel[1:], rtol=1e-9)
+    cross = READER.kernel_operator(x[::-1], x, tile=2, mask1=mask[::-1], mask2=mask)
+    np.testing.assert_allclose(cross.T.todense(), kernel[:, ::-1], rtol=1e-9)
+    pair = KernelPair.of(READER, x, x[::-1], mask_train=mask, mask_test=mask[::-1])
+    assert pair.ntk.test_train is not None
+    assert pair.ntk.test is not None
+    np.testing.assert_allclose(pair.ntk.test_train, kernel[::-1], rtol=1e-9)
+    np.testing.assert_allclose(pair.ntk.test, kernel[::-1, ::-1], rtol=1e-9)
+    fit = kernel_regression(READER, x, y, ridge=0.1, mask=mask)
+    ridge = 0.1 * np.trace(kernel) / 2 * np.eye(2)
+    expected = kernel[::-1] @ np.linalg.solve(kernel + ridge, y)
+    np.testing.assert_allclose(fit.predict(x[::-1], mask=mask[::-1]), expected, rtol=1e-9)
+
+
+Y = np.ones(3)
+INFERENCE = {
+    "predict": lambda masks: dynamics.predict(READER, PADDED, Y, **masks),
+    "posterior": lambda masks: dynamics.posterior(READER, PADDED, Y, **masks),
+    "evidence": lambda masks: dynamics.evidence(READER, PADDED, Y, **masks),
+    "gradient_flow": lambda masks: dynamics.gradient_flow(
+        READER, PADDED, Y, initial_train=Y, **masks
+    ),
+    "loss_flow": lambda masks: dynamics.loss_flow(
+        READER, PADDED, np.sum, initial_train=Y, time=1.0, **masks
+    ),
+    "kernels": lambda masks: dynamics.predict(
+        KernelPair(*[KernelMatrices(np.eye(3))] * 2), None, Y, **masks
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INFERENCE)
+def test_inference_reads_masks(name):
+    message = "or masks" if name == "kernels" else "give booleans of shape"
+    with pytest.raises(ValueError, match=message):
+        INFERENCE[name]({"mask_train": MASK[:2]})
+
+
+def test_a_mask_of_no_points():
+    with pytest.raises(ValueError, match="mask_test is given without x_test"):
+        dynamics.predict(READER, PADDED, Y, mask_test=MASK)
 
 
 def test_positions_of_outputs_and_one_mask_alone():

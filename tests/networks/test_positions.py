@@ -122,6 +122,10 @@ def chain(*layers):
     return nn.Sequential(*layers)
 
 
+def embedded(decay):
+    return nn.SelfAttention(4, positions=nn.PositionEmbedding(decay=decay))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -135,8 +139,17 @@ def chain(*layers):
         (lambda: nn.Conv(0, 3), "width of Conv is 0"),
         (lambda: nn.ConvTranspose(4, 3, padding="CIRCULAR"), "one of SAME, VALID"),
         (lambda: nn.SelfAttention(4, 0), "heads of SelfAttention is 0"),
+        (lambda: nn.SelfAttention(4, value_width=0), "value_width of SelfAttention is 0"),
+        (lambda: nn.SelfAttention(4, scaling="root"), "scaling of SelfAttention"),
+        (lambda: nn.SelfAttention(4, scaling="sqrt"), "no known kernel"),
+        (lambda: nn.PositionEmbedding("add"), "join of PositionEmbedding"),
+        (lambda: nn.PositionEmbedding(width=3), "width of PositionEmbedding is 3"),
+        (lambda: nn.PositionEmbedding(std=-1.0), "std of PositionEmbedding"),
+        (lambda: embedded(lambda d: 1.0 - d), "is not a covariance"),
+        (lambda: embedded(lambda d: 1.0 / d), "finite at 0 too"),
         (lambda: nn.Dropout(0.0), "keep of Dropout is 0.0"),
         (lambda: nn.LayerNorm(epsilon=-1.0), "epsilon of LayerNorm"),
+        (lambda: chain(nn.Conv(4, 2), nn.LayerNorm(positions=(1,))), "an example has 1 of them"),
         (lambda: nn.LayerNorm(), "wide Gaussian features"),
         (lambda: chain(nn.Conv(4, 2), nn.Relu(), nn.LayerNorm()), "wide Gaussian"),
         (lambda: chain(nn.Conv(4, 2), nn.Flatten(), nn.Relu()), "needs Gaussian"),

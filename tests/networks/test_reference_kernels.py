@@ -82,7 +82,7 @@ def attention(layer):
     stds = {f"{part}_std": layer[f"W_{part}_std"] for part in ("key", "query", "value", "out")}
     mechanism = layer["attention_mechanism"].lower()
     return nn.SelfAttention(
-        1, 1, head_width=1, mechanism=mechanism, bias_std=layer["b_std"], **stds
+        1, 1, head_width=1, value_width=1, mechanism=mechanism, bias_std=layer["b_std"], **stds
     )
 
 

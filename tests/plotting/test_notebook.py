@@ -8,9 +8,20 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from widthwise.networks import Kernel
-from widthwise.plotting import Picture, Pictures, measured, new_figure, paper_style, pdf, theory
+from widthwise.plotting import (
+    Picture,
+    Pictures,
+    measured,
+    new_figure,
+    paper_style,
+    pdf,
+    placed,
+    styled,
+    theory,
+)
 from widthwise.plotting.matrices import matrices_html
 from widthwise.plotting.notebook import Html, block, element, table
+from widthwise.plotting.sheets import PAPER
 
 ATTACK = "<script>alert(1)</script>\"'&"
 
@@ -115,3 +126,47 @@ def test_one_panel_is_drawn_on_the_callers_axes() -> None:
     assert left.get_title(loc="left") or left.get_title() == "here"
     with pytest.raises(ValueError, match="one ax was given for 2 panels"):
         new_figure(2, ax=left)
+
+
+def test_figures_are_made_where_the_caller_says() -> None:
+    """By their number; a figure or subfigure is divided, axes are taken as they are."""
+    own = Figure(layout="constrained")
+    half, rest = own.subfigures(1, 2, squeeze=False)[0]
+    pair = rest.subplots(1, 2)
+    with placed({1: half, 2: list(pair)}) as asked:
+        first, _ = new_figure()
+        second, three = new_figure(3, titles=("a", "b", "c"), sharey=True)
+        third, two = new_figure(2)
+        assert asked.made == [first, own, own]
+    assert first is not own
+    assert second is third is own
+    assert len(half.axes) == 3
+    assert [ax.get_title(loc="left") for ax in three] == ["a", "b", "c"]
+    assert two == tuple(pair)
+    with placed({0: list(pair)}), pytest.raises(ValueError, match="2 axes were given for 1 panel:"):
+        new_figure()
+    assert new_figure()[0] is not own
+
+
+def test_style_sheets_by_name_file_and_settings(tmp_path) -> None:
+    sheet = tmp_path / "mine.mplstyle"
+    sheet.write_text("font.size: 13\naxes.prop_cycle: cycler('color', ['ff0000', '00ff00'])\n")
+    with styled([PAPER, sheet, {"figure.figsize": (5, 4)}]):
+        figure, (ax,) = new_figure()
+        wide, _ = new_figure(2)
+        theory(ax, [1, 2], [1, 2], "line", color=3)
+        assert ax.lines[0].get_color() == "#00ff00"
+        assert ax.yaxis.label.get_fontsize() == 8
+    assert figure.get_figwidth() == 5
+    assert wide.get_figwidth() == pytest.approx(5 * 7 / 3.4)
+    with styled("ggplot"):
+        coloured, (ax,) = new_figure()
+        assert ax.get_facecolor()[:3] == pytest.approx((0.898, 0.898, 0.898), abs=1e-2)
+        assert coloured.get_figwidth() == pytest.approx(4.6)
+    for wrong, message in (
+        ("papr", "did you mean 'paper'"),
+        ({"font.sise": 3}, "font.sise"),
+        ({"font.size": "big"}, "style: "),
+    ):
+        with pytest.raises(ValueError, match=message), styled(wrong):
+            pass

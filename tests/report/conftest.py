@@ -56,6 +56,6 @@ def site(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(run.path, place)
     with pytest.MonkeyPatch.context() as patch:
         # drawing PDFs takes longest and is tested elsewhere
-        patch.setattr("widthwise.report.figures.pdf", lambda _: b"%PDF")
+        patch.setattr("widthwise.plotting.pdf", lambda _: b"%PDF")
         write_site(folder)
     return folder

@@ -11,6 +11,7 @@ import pytest
 
 from widthwise.experiments import Run
 from widthwise.plotting import Picture, Pictures, new_figure
+from widthwise.plotting.sheets import StyleSheet
 from widthwise.report import page as page_module
 from widthwise.report import render, write_page
 
@@ -125,7 +126,8 @@ class Given(Run):
 
     pictures: ClassVar[Pictures] = Pictures()
 
-    def figures(self) -> Pictures:
+    def figures(self, *, style: StyleSheet | None = None) -> Pictures:
+        del style
         return self.pictures
 
 

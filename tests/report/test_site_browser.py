@@ -117,11 +117,28 @@ def test_a_chart_puts_points_where_the_numbers_are(browser, site, runs: list[Run
     np.testing.assert_allclose(heights, expected, atol=0.5)
 
 
+@pytest.fixture(scope="module")
+def both(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("widthwise.plotting.pdf", lambda _: b"%PDF")
+        return write_comparison(compare(*runs), tmp_path_factory.mktemp("both") / "both.html")
+
+
 @pytest.mark.parametrize(("size", "theme"), [(DESK, "dark"), (PHONE, "light")])
-def test_a_comparison_fits_and_is_accessible(browser, runs, size, theme, tmp_path) -> None:
-    path = write_comparison(compare(*runs), tmp_path / "both.html")
-    with opened(browser, path, size, theme) as tab:
+def test_a_comparison_fits_and_is_accessible(browser, both, size, theme, runs) -> None:
+    with opened(browser, both, size, theme) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+        cells = [tab.locator(f"#figure-{letter}-cells") for letter in "ab"]
+        first, second = (cell.bounding_box() for cell in cells)
+        assert first
+        assert second
+        if size == DESK:  # side by side
+            assert second["x"] > first["x"] + 300
+            assert abs(second["y"] - first["y"]) < 2
+        else:
+            assert second["y"] > first["y"] + 300
+        assert tab.locator("#figures figure svg").count() == 6
         assert tab.locator("#claims tbody tr").count() == len(runs[0].claims)
         assert "members" in (tab.locator("#parameters").text_content() or "")
         assert grave_violations(tab) == []
@@ -154,10 +171,10 @@ def heavy(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     drawing, document = svg(figure, prefix="one"), pdf(figure)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "widthwise.report.figures.svg",
+            "widthwise.plotting.svg",
             lambda _, prefix: drawing.replace("one-", f"{prefix}-"),
         )
-        patch.setattr("widthwise.report.figures.pdf", lambda _: document)
+        patch.setattr("widthwise.plotting.pdf", lambda _: document)
         pictures = [Picture(f"many-{i}", f"Number {i}", "The same.", figure) for i in range(MANY)]
         figures = cards(pictures, "heavy")
     path = tmp_path_factory.mktemp("heavy") / "report.html"
@@ -167,14 +184,20 @@ def heavy(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_with_many_figures_is_light_and_opens_at_once(browser, heavy: Path) -> None:
     assert heavy.stat().st_size < 8e6
+    assert heavy.read_text(encoding="utf-8").count("<noscript data-later>") == MANY - 4
     with opened(browser, heavy) as tab:
-        assert tab.locator("figure .canvas svg").count() == MANY
         # from the browser's own clock; it says when scripts had run and the page was complete
         timing = "performance.getEntriesByType('navigation')[0].loadEventEnd"
         tab.wait_for_function(f"{timing} > 0")
         milliseconds = tab.evaluate(timing)
         last = tab.locator("figure").last
         last.scroll_into_view_if_needed()
+        last.locator("svg").wait_for()
+        # all are drawn in the end, so that a search in the page finds them
+        tab.locator("[data-later]").first.wait_for(state="detached")
+        assert tab.locator("figure .canvas svg").count() == MANY
+        _, text = saved(tab, f"#figure-many-{MANY - 1} [data-svg]")
+        assert text.startswith("<svg")
         assert last.locator("svg").bounding_box()["height"] > 100  # pyright: ignore[reportOptionalSubscript]
     print(f"{heavy.stat().st_size / 1e6:.1f} MB, complete after {milliseconds:.0f} ms")
     assert milliseconds < 30_000  # a hang: on a machine with other work no time is a promise

@@ -3,16 +3,19 @@
 from itertools import pairwise
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import xarray as xr
 
-from widthwise import activations
+from widthwise import activations, data
 from widthwise.kernels.stability_band import lower_edge, upper_edge, variance_recursion
+from widthwise.networks import GPT
 from widthwise.studies import InitVariance
-from widthwise.studies.init_variance import kaiming, networks, sweep
+from widthwise.studies.init_variance import gpt_training, kaiming, networks, sweep, transformer
 
 RELU = activations.relu
 STUDY = InitVariance(std_range=(1e-3, 1.0), stds=4)
@@ -114,6 +117,61 @@ def test_steps_until() -> None:
     assert np.isnan(kaiming.steps_until(np.array([2.3, 2.2])))
 
 
+def test_learning_rates_warm_up() -> None:
+    found = gpt_training.learning_rates(0.4, 4, 6)
+    np.testing.assert_allclose(found, [0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    plan = transformer.schedule(STUDY, 5e-3)
+    assert plan.weight_decay == pytest.approx(1 / (2 * 5e-3 * STUDY.text_time))
+    assert np.size(plan.rates) == transformer.RECORDS * STUDY.text_steps
+
+
+def test_the_prediction_is_the_balance_of_noise_and_decay() -> None:
+    predicted = transformer.predict(STUDY).log_std
+    simple = np.log(np.array(STUDY.text_rates) * STUDY.text_time**0.5)
+    # Four time constants, and memories of ten steps in 150, leave a few percent.
+    np.testing.assert_allclose(predicted.isel(step=-1), simple, atol=0.06)
+
+
+def test_trend_is_the_change_over_all_blocks() -> None:
+    values = np.array([[1.0, 3.0, 5.0], [2.0, 2.0, 2.0]])[:, :, None] + np.array([0.0, 1.0])
+    rows = xr.DataArray(values, dims=("member", "layer", "tensor"))
+    np.testing.assert_allclose(transformer.trend(rows), [4, 0], atol=1e-12)
+
+
+@pytest.mark.slow
+def test_training_is_that_of_adamw() -> None:
+    text, keys = data.shakespeare(), jax.random.split(jax.random.key(0), 1)
+    setting = gpt_training.Setting(8, 2, 4, 5, len(text.alphabet), 0.1, 0.9, 0.95)
+    rates, starts = np.full((2, 2), 0.01), np.arange(12).reshape(1, 2, 2, 3) * 50
+    schedule = gpt_training.Schedule(jnp.asarray(rates), 2.0)
+    squares, losses = gpt_training.trained(
+        setting, jnp.asarray(text.codes), jnp.asarray(starts), schedule, keys
+    )
+    model = GPT(
+        8, 2, symbols=len(text.alphabet), length=5, head=4, weight_std=0.1, use_bias=False,
+        key=keys[0],
+    )  # fmt: skip
+    mask = jax.tree_util.tree_map_with_path(
+        lambda path, _: "ln_" not in jax.tree_util.keystr(path), model
+    )
+    optimizer = optax.adamw(0.01, 0.9, 0.95, weight_decay=2.0, mask=mask)
+    state, errors = optimizer.init(eqx.filter(model, eqx.is_inexact_array)), []
+    for begin in starts.reshape(4, 3):
+        batch = text.codes[begin[:, None] + np.arange(6)]
+
+        def loss(model: Any, batch: np.ndarray = batch) -> Any:
+            logs = jax.nn.log_softmax(jax.vmap(model)(batch[:, :-1]))
+            return -jnp.mean(jnp.take_along_axis(logs, batch[:, 1:, None], axis=2))
+
+        value, gradient = eqx.filter_jit(eqx.filter_value_and_grad(loss))(model)
+        errors.append(float(value))
+        updates, state = optimizer.update(gradient, state, eqx.filter(model, eqx.is_inexact_array))
+        model = eqx.apply_updates(model, updates)
+    np.testing.assert_allclose(losses[0], np.reshape(errors, (2, 2)).mean(axis=1), rtol=1e-5)
+    expected = gpt_training.mean_squares(model)
+    np.testing.assert_allclose(squares[0, -1], expected, rtol=1e-4)
+
+
 def test_refused() -> None:
     x, labels = blobs()
     for call, match in [
@@ -125,6 +183,8 @@ def test_refused() -> None:
         (lambda: upper_edge(x, labels, width=8, depth=1, learning_rate=0.1), "fewer have no edge"),
         (lambda: upper_edge(x, labels, width=8, depth=2, learning_rate=0.0), "positive"),
         (lambda: InitVariance(depths=(4, 2)), "increasing"),
+        (lambda: InitVariance(text_rates=(2e-3, 1e-3)), "increasing"),
+        (lambda: InitVariance(text_width=20), "text_head 8"),
     ]:
         with pytest.raises(ValueError, match=match):
             call()

@@ -72,6 +72,9 @@ def test_students_past_the_threshold_are_the_teacher():
         ({"network_temperatures": (1.0, 2.0)}, "needs 20"),
         ({"widths": (10, 40)}, "teacher's, 20"),
         ({"temperatures": (0.0, 1.0)}, "greater than 0"),
+        ({"modular_temperatures": (-1.0,)}, "greater than 0"),
+        ({"modulus": 4}, "greater than or equal to 5"),
+        ({"modular_stops": ()}, "at least 1"),
     ],
 )
 def test_refused(change, message):

@@ -42,8 +42,9 @@ def test_tests_reject_at_their_nominal_rate(members: int, size: int) -> None:
 def test_errors_cover_and_floors_are_met(p) -> None:
     model = weights.TiedGaussian(SIZE, p.mean, p.trivial, p.standard, p.symmetric, p.antisymmetric)
     found = ensembles(model, MEMBERS, "tied", seed=1)
+    fits_and_errors = [(f.unbiased.parameters, f.standard_errors) for f in found]
     for name, value in model.parameters.items():
-        z = [(f.unbiased.parameters[name] - value) / f.standard_errors[name] for f in found]
+        z = [(estimate[name] - value) / error[name] for estimate, error in fits_and_errors]
         # 68.3 % of many matrices; of 30, a variance of one copy has 29 degrees of freedom
         slack = 0.06 if name.startswith("trivial") else 0.035
         assert np.mean(np.abs(z) < 1) == pytest.approx(0.683, abs=slack), name

@@ -186,6 +186,21 @@ def test_sums_of_large_numbers_in_float32() -> None:
     assert found.entries == pytest.approx(1e-4, rel=0.03)
 
 
+@pytest.mark.parametrize("scale", [1e-25, 1.0, 1e25])
+@pytest.mark.parametrize("shape", [(3, 75, 75), (2, 30, 210)])
+def test_single_precision_gives_what_double_does(shape: tuple[int, ...], scale: float) -> None:
+    """Also where squares leave its range; sizes are no multiples of what is summed at a time."""
+    rng = np.random.default_rng(5)
+    w = rng.standard_normal(shape) + rng.standard_normal((shape[0], shape[1], 1)) + 0.7
+    single = (scale * w).astype(np.float32)
+    family = "tied" if shape[1] == shape[2] else "bipartite"
+    found, exact = (weights.fit(x, family).model for x in (single, single.astype(np.float64)))
+    size = np.array(list(exact.parameters.values()))
+    np.testing.assert_allclose(
+        list(found.parameters.values()), size, rtol=2e-6, atol=2e-6 * scale**2
+    )
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (5, 5)])
 def test_a_bipartite_sample_has_its_law(shape: tuple[int, int]) -> None:
     model = weights.BipartiteGaussian(shape, 0.5, 2.0, 0.7, 0.3, 1.1)

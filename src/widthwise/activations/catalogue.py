@@ -1,16 +1,13 @@
 """Find an activation by what a user types: a name, or a function of the user's own."""
 
 import difflib
-import importlib
-import importlib.util
 import re
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 from widthwise.activations import standard
 from widthwise.activations.activation import Activation
 from widthwise.activations.custom import from_function
+from widthwise.numerics.user_code import load_object
 
 _FIXED = {
     a.name: a
@@ -131,33 +128,9 @@ def _member(family: str, arguments: str | None) -> Activation:
 
 
 def _users_own(place: str, function: str) -> Activation:
-    module = _load(place)
-    if function not in vars(module):
-        known = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")][:20]
-        raise ValueError(f"{place} has no function {function!r}{_nearest(function, known)}")
-    found = vars(module)[function]
+    found, _ = load_object(f"{place}:{function}")
     if isinstance(found, Activation):
         return found
     if not callable(found):
         raise ValueError(f"{place}:{function} is a {type(found).__name__}; give a function")
     return from_function(found, name=f"{place}:{function}")
-
-
-def _load(place: str) -> ModuleType:
-    """Import a module by its name or file; a module may also be a file of the current folder."""
-    path = Path(place if place.endswith(".py") else f"{place.replace('.', '/')}.py")
-    if path.is_file():
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        if spec is None or spec.loader is None:
-            raise ValueError(f"cannot load {path}; give a Python source file")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-    if place.endswith(".py"):
-        raise ValueError(f"no file {place}; give the path of a Python file, as in my_file.py:f")
-    try:
-        return importlib.import_module(place)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"no module or file {place!r} ({error}); give module:function or file.py:function"
-        ) from None

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from widthwise import plotting
 from widthwise.activations import standard
 from widthwise.activations.activation import Activation
+from widthwise.activations.fixed_points import FixedPoint
 
 _POINTS = 401
 _STEPS = 30
@@ -33,7 +34,7 @@ def cobweb(
         Axes to draw on; a figure is made unless given.
     """
     figure, (ax,) = plotting.new_figure(ax=ax)
-    _draw(ax, phi, start, variance)
+    points = _draw(ax, phi, start, variance)
     plotting.legend(ax, place="outside")
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in phi.name).strip("-")
     return plotting.Picture(
@@ -43,7 +44,7 @@ def cobweb(
             f"Correlation after a layer against correlation before it, for {phi.name} at "
             f"pre-activation variance {variance:g}; the diagonal is where nothing changes. "
             f"Starting at {start:g}, the staircase shows what happens layer by layer. "
-            f"{_fixed_points_in_words(phi, variance)}"
+            f"{_in_words(points)}"
         ),
         figure=figure,
     )
@@ -57,12 +58,10 @@ def three_panels() -> plotting.Picture:
     shown = (standard.relu, standard.tanh(4.0), standard.relu.centered())
     titles = ("ReLU", "tanh(4z)", "shifted ReLU")
     figure, axes = plotting.new_figure(3, titles=titles, size=(3.4, 3.4))
-    for ax, phi in zip(axes, shown, strict=True):
-        _draw(ax, phi, 0.9, 1.0)
+    points = [_draw(ax, phi, 0.9, 1.0) for ax, phi in zip(axes, shown, strict=True)]
     plotting.legend(axes[-1], place="outside")
     words = " ".join(
-        f"{title}: {_fixed_points_in_words(phi, 1.0)}"
-        for title, phi in zip(titles, shown, strict=True)
+        f"{title}: {_in_words(found)}" for title, found in zip(titles, points, strict=True)
     )
     return plotting.Picture(
         name="correlation-maps",
@@ -72,7 +71,10 @@ def three_panels() -> plotting.Picture:
     )
 
 
-def _draw(ax: Axes, phi: Activation, start: float | int, variance: float | int) -> None:
+def _draw(
+    ax: Axes, phi: Activation, start: float | int, variance: float | int
+) -> tuple[FixedPoint, ...]:
+    """Draw one panel and return the fixed points in it."""
     rho = np.linspace(-1.0, 1.0, _POINTS)
     with jax.enable_x64(True):
         q = np.float64(variance)
@@ -100,11 +102,12 @@ def _draw(ax: Axes, phi: Activation, start: float | int, variance: float | int) 
     plotting.square(ax)
     ax.set_xlabel("correlation ρ before the layer")
     ax.set_ylabel("after it")
+    return points
 
 
-def _fixed_points_in_words(phi: Activation, variance: float | int) -> str:
+def _in_words(points: tuple[FixedPoint, ...]) -> str:
     words = [
         f"{p.value:.4g} ({'stable' if p.stable else 'unstable'}, slope {p.slope:.4g})"
-        for p in phi.fixed_points(variance)
+        for p in points
     ]
     return f"Fixed points: {', '.join(words)}."

@@ -1,7 +1,5 @@
 """Put the neurons of a program into the layers of a network."""
 
-import math
-
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Int
@@ -94,6 +92,7 @@ class _Assembly:
         shape = (len(bias), 1 + max((int(part.max(initial=0)) for part in columns), default=0))
         matrix = sp.csr_array(sp.coo_array((np.concatenate(weights), entries), shape=shape))
         matrix.sort_indices()
+        lower, upper = _ranges(program)
         return ReluNetwork(
             mode=times.mode,
             inputs=program.inputs,
@@ -104,11 +103,10 @@ class _Assembly:
             bias=bias,
             node=np.concatenate([times.neurons, self.carried])[self.order],
             relay=self.order >= gates,
-            lower=program.lower[: program.inputs],
-            upper=program.upper[: program.inputs],
+            lower=lower,
+            upper=upper,
             unit=program.unit,
             names=program.names,
-            largest=_largest(program, times),
         )
 
     def _column(self, nodes: np.ndarray, when: np.ndarray) -> np.ndarray:
@@ -126,15 +124,8 @@ class _Assembly:
         return np.where(fresh & (nodes < inputs), nodes, within)
 
 
-def _largest(program: ReluProgram, times: Timetable) -> float:
-    """Bound every number and partial sum in units, for weights that are whole numbers."""
-    carried = np.flatnonzero(times.relays)
-    rows = (times.reads, times.bias), (times.parts[carried], times.parts_bias[carried])
-    for weights, bias in rows:
-        if np.any(weights.data % 1) or np.any(bias % program.unit):
-            return math.inf
-    declared = np.all(np.isfinite(program.lower)) and np.all(np.isfinite(program.upper))
-    lower, upper = (program.lower, program.upper) if declared else intervals(program)
-    size = np.maximum(np.abs(lower), np.abs(upper)) + times.shift
-    found = [(abs(weights) @ size + abs(bias)).max(initial=0) for weights, bias in rows]
-    return float(max(size.max(initial=0), *found) / program.unit)
+def _ranges(program: ReluProgram) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of every node: those that gates prove, if they all do and nothing is negative."""
+    if np.all(program.lower >= 0) and np.all(np.isfinite(program.upper)):
+        return program.lower, program.upper
+    return intervals(program)

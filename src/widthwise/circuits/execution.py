@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, DTypeLike, Float, Int, Num, Shaped
 
+from widthwise.circuits.exactness import require_exact
 from widthwise.circuits.network import ReluNetwork
 from widthwise.circuits.tiles import tiles
 
@@ -100,7 +101,7 @@ def to_equinox(
             "asked for: jax.config.update('jax_enable_x64', True) switches 64 bits on"
         )
     if exact:
-        network.require_exact(dtype)
+        require_exact(network, jnp.dtype(dtype).name)
     return SparseNetwork(network, dtype)
 
 

@@ -1,13 +1,11 @@
 """A sparse ReLU network: what a circuit is compiled to."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Bool, DTypeLike, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from widthwise.circuits.program import Names
 from widthwise.circuits.size import Size, count_size
@@ -37,13 +35,12 @@ class ReluNetwork:
         The node of the program that each neuron computes, or carries on.
     relay
         Whether a neuron only carries on what was computed before.
-    lower, upper, unit
-        Range and spacing of the inputs for which the network was made.
+    lower, upper
+        Range of every node of the program, inputs first: those for which the network was made.
     names
         Names of inputs, outputs and gates, and which nodes a gate owns.
-    largest
-        Bound on every number and partial sum, in units; infinite where none is known, for weights
-        that are not whole numbers.
+    unit
+        Spacing of the inputs for which the network was made.
     """
 
     mode: Mode
@@ -55,11 +52,10 @@ class ReluNetwork:
     bias: Float[np.ndarray, " rows"]
     node: Int[np.ndarray, " neurons"]
     relay: Bool[np.ndarray, " neurons"]
-    lower: Float[np.ndarray, " inputs"]
-    upper: Float[np.ndarray, " inputs"]
+    lower: Float[np.ndarray, " nodes"]
+    upper: Float[np.ndarray, " nodes"]
     names: Names
     unit: float = 1.0
-    largest: float = math.inf
 
     def __post_init__(self) -> None:
         rows, edges = len(self.bias), len(self.weights)
@@ -69,7 +65,7 @@ class ReluNetwork:
             and len(indptr) == rows + 1
             and len(self.indices) == edges
             and rows >= len(self.node) == len(self.relay)
-            and len(self.lower) == len(self.upper) == self.inputs == len(self.names.inputs)
+            and len(self.lower) == len(self.upper) >= self.inputs == len(self.names.inputs)
             and rows - len(self.node) == len(self.names.outputs)
         )
         if not shapes:
@@ -84,6 +80,10 @@ class ReluNetwork:
         allowed = np.repeat(np.repeat(columns, np.diff([*starts, rows])), np.diff(indptr))
         if np.any((self.indices < 0) | (self.indices >= allowed)):
             raise ValueError("a row reads a neuron that its layer does not see")
+        if np.any((self.node < 0) | (self.node >= len(self.lower))):
+            raise ValueError("a neuron computes a node that has no range")
+        if not np.all((self.lower <= self.upper) & np.isfinite(self.upper - self.lower)):
+            raise ValueError("a node has no finite range")
 
     @property
     def neurons(self) -> int:
@@ -159,23 +159,18 @@ class ReluNetwork:
             for relay, gate, number, node in found
         ]
 
-    def require_exact(self, dtype: DTypeLike) -> None:
-        """Refuse a number format in which sums would round, where a bound on them is known.
+    def ranges(self) -> tuple[Float[np.ndarray, " numbers"], Float[np.ndarray, " numbers"]]:
+        """Return bounds of all inputs and, after them, of all neurons.
 
-        Raises
-        ------
-        ValueError
-            If the format is too small.
+        A neuron that carries a number which may be negative carries it with its lower bound taken
+        off.
         """
-        kind = jnp.dtype(dtype)
-        whole = jnp.issubdtype(kind, jnp.integer)
-        bits = jnp.iinfo(kind).bits - 1 if whole else jnp.finfo(kind).nmant + 1
-        if math.isfinite(self.largest) and self.largest > 2**bits - whole:
-            needed = math.ceil(math.log2(self.largest + whole))
-            raise ValueError(
-                f"sums reach {self.largest:.0f} units, which needs 2^{needed}, and {kind.name} "
-                f"holds whole numbers up to 2^{bits} exactly: use a wider format, or smaller gates"
-            )
+        shift = np.where(self.relay, np.maximum(-self.lower[self.node], 0), 0)
+        low, high = (
+            np.concatenate([bound[: self.inputs], np.maximum(bound[self.node] + shift, 0)])
+            for bound in (self.lower, self.upper)
+        )
+        return low, high
 
     def evaluate(
         self, inputs: Shaped[np.ndarray, "batch inputs"]
@@ -216,12 +211,13 @@ class ReluNetwork:
                 f"row for each example, with {self.inputs} columns"
             )
         # Written so that NaN is refused too.
-        outside = ~((given >= self.lower) & (given <= self.upper) & (given % self.unit == 0))
+        low, high = self.lower[: self.inputs], self.upper[: self.inputs]
+        outside = ~((given >= low) & (given <= high) & (given % self.unit == 0))
         if outside.any():
             row, column = np.argwhere(outside)[0].tolist()
             raise ValueError(
                 f"input {self.names.inputs[column]!r} of example {row} is {given[row, column]}: "
                 f"the network is exact on multiples of {self.unit:g} from "
-                f"{self.lower[column]:g} to {self.upper[column]:g}"
+                f"{low[column]:g} to {high[column]:g}"
             )
         return given

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from widthwise.circuits.exactness import require_exact
 from widthwise.circuits.network import ReluNetwork
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def to_onnx(network: ReluNetwork, *, dtype: str = "float32") -> "onnx.ModelProto
         ) from None
     if dtype not in _DTYPES:
         raise ValueError(f"dtype is {dtype!r}: give one of {', '.join(_DTYPES)}")
-    network.require_exact(dtype)
+    require_exact(network, dtype)
     size = sum(_cost(weights) for weights, _ in network.layers()) * np.dtype(dtype).itemsize
     if size > _LARGEST:
         raise ValueError(

@@ -54,7 +54,6 @@ def save_network(network: ReluNetwork, path: str | Path, *, dtype: str = "float3
         "outputs": network.names.outputs,
         "gates": network.names.gates,
         "unit": network.unit,
-        "largest": repr(network.largest),  # JSON has no infinity
     }
     text = json.dumps(settings)
     if suffix == ".npz":
@@ -107,7 +106,6 @@ def _network(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> R
         mode=settings["mode"],
         inputs=len(names.inputs),
         unit=float(settings["unit"]),
-        largest=float(settings["largest"]),
         names=names,
         **parts,
     )

@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from widthwise.cli.activation import activation
+from widthwise.cli.audit import audit
 from widthwise.cli.circuits import compile_, simulate
 from widthwise.cli.cite import cite
 from widthwise.cli.compare import compare
@@ -28,7 +29,8 @@ _HELP = """What a neural network does as its width grows: a prediction beside a 
 
 Example: `widthwise run no-coincidence`
 
-Exit status: 0, 1 (a claim fails), 2 (bad usage or input), 130 (interrupted).
+Exit status: 0, 1 (a claim fails, an audit finds a fault), 2 (bad usage or input), 130
+(interrupted).
 `--debug` with any command shows the traceback of an error. `WIDTHWISE_CACHE` names the folder of
 compiled programs, or is `off`.
 """
@@ -51,6 +53,7 @@ def root() -> App:
     app.command(combine)
     app.command(slurm)
     app.command(activation)
+    app.command(audit)
     app.command(regress)
     app.command(weights)
     app.command(leak)

@@ -10,15 +10,17 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     import numpy as np
 
-    from widthwise.circuits import Netlist, ReluNetwork, Size
+    from widthwise.circuits import ExactnessProof, Netlist, ReluNetwork, Size
 
     Names = tuple[str, ...]
     Run = Callable[[np.ndarray], np.ndarray]
 
 Flag = Annotated[bool, Parameter(negative="")]
 Format = Literal["aiger", "blif", "bristol", "bench", "verilog", "yosys"]
+Exact = Literal["float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64"]
 
 _CHUNK = 4096  # examples at a time
+_GATES = 20  # of a proof, on a terminal
 
 
 def compile_(
@@ -34,6 +36,7 @@ def compile_(
     format: Format | None = None,  # noqa: A002
     top: str | None = None,
     dtype: Literal["float32", "float64"] = "float32",
+    prove: Exact | None = None,
     draw: Path | None = None,
     json: Flag = False,
 ) -> int:
@@ -66,12 +69,14 @@ def compile_(
         The module of a Verilog file.
     dtype
         Number format of an ONNX file.
+    prove
+        Prove that nothing is rounded in this number format, gate by gate, or refuse.
     draw
         Draw a small network into this file (svg, pdf or png).
     json
         Print one JSON object.
     """
-    from widthwise.circuits import compile_circuit, save_network
+    from widthwise.circuits import compile_circuit, prove_exact, save_network
     from widthwise.circuits.storage import SUFFIXES
     from widthwise.cli.output import line, print_json
     from widthwise.experiments.progress import steps
@@ -86,6 +91,10 @@ def compile_(
         )
         say(f"comparing {check} random inputs")
         wrong = _mismatches(netlist, network, check)
+        proof = None
+        if prove is not None:
+            say(f"bounding all sums for {prove}")
+            proof = prove_exact(network, prove)
         if to is not None:
             say(f"writing {to.name}")
             save_network(network, to, dtype=dtype)
@@ -105,6 +114,7 @@ def compile_(
                 **numbers,
                 "checked": check,
                 "mismatches": wrong,
+                "proof": None if proof is None else [str(bound) for bound in proof.gates],
                 "file": None if to is None else str(to),
             }
         )
@@ -112,6 +122,8 @@ def compile_(
         _print(netlist, size, circuit)
         if check:
             line(f"Checked on {check} random inputs: {wrong} wrong")
+        if proof is not None:
+            _print_proof(proof)
         if to is not None:
             line(f"Network  {to}")
     return int(wrong > 0)
@@ -155,16 +167,23 @@ def simulate(
     import numpy as np
 
     from widthwise.cli.output import line, print_json
+    from widthwise.experiments.progress import steps
 
-    names, outputs, run = _runner(circuit, format, top)
-    words = [*inputs, *(file.read_text().split() if file else ())]
     if random < 0:
         raise ValueError(f"--random is {random}: give 0 or more")
+    with steps(show=False if json else None) as say:
+        say(f"reading {circuit.name}")
+        names, outputs, run = _runner(circuit, format, top)
+    words = [*inputs, *(file.read_text().split() if file else ())]
     drawn = np.random.default_rng(seed).integers(0, 2, (random, len(names)))
     batch = np.concatenate([_bits(words, len(names)), drawn])
     if not len(batch):
         raise ValueError("no inputs: give words of zeros and ones, --file or --random")
-    parts = [run(batch[start : start + _CHUNK]) for start in range(0, len(batch), _CHUNK)]
+    parts = []
+    with steps(show=False if json else None) as say:
+        for start in range(0, len(batch), _CHUNK):
+            say(f"running inputs from {start + 1} of {len(batch)}")
+            parts.append(run(batch[start : start + _CHUNK]))
     rows = list(zip(_words(batch), _words(np.concatenate(parts)), strict=True))
     if json:
         print_json(
@@ -227,6 +246,17 @@ def _bits(words: list[str], width: int) -> "np.ndarray":
 
 def _words(rows: "np.ndarray") -> list[str]:
     return ["".join(str(int(bit)) for bit in row) for row in rows.tolist()]
+
+
+def _print_proof(proof: "ExactnessProof") -> None:
+    from widthwise.cli.output import line
+
+    for bound in proof.gates[:_GATES]:
+        line(str(bound))
+    if len(proof.gates) > _GATES:
+        line(f"... and {len(proof.gates) - _GATES} more gates (--json lists them)")
+    line(f"Exact in {proof.format.name}, which holds whole numbers up to 2^{proof.format.bits}")
+    line(f"Most is needed by {proof.tightest}")
 
 
 def _print(netlist: "Netlist", size: "Size", path: Path) -> None:

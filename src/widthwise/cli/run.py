@@ -160,7 +160,7 @@ def _run(study: "type[Study]", given: dict[str, Any]) -> int:
             progress=False if json else None,
             again=shared.get("again", False),
         )
-    page = write_page(finished, finished.path.with_name("report.html"))
+    page = write_page(finished, pdf=False)
     if json:
         print_json(finished.to_json())
     else:

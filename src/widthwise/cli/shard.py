@@ -101,7 +101,7 @@ def combine(
                 rows.append((title(study, studies), f"{absent} of {len(pieces)} missing", ""))
                 continue
             run = finish(pieces, keep_shards=keep_shards)
-        write_page(run, run.path.with_name("report.html"))
+        write_page(run, pdf=False)
         runs.append(run)
         rows.append((title(study, studies), headline(run.claims), str(run.path)))
     if json:

@@ -75,7 +75,7 @@ def run_sweep(
             time_limit=time_limit,
         )
     for run in runs:
-        write_page(run, run.path.with_name("report.html"))
+        write_page(run, pdf=False)
     if json:
         print_json([run.to_json() for run in runs])
     else:

@@ -1,4 +1,4 @@
-"""Inputs: real images in their published formats, a small shipped subset, and known laws."""
+"""Inputs: real images in their published formats, shipped images and text, and known laws."""
 
 from widthwise.data.images import Images as Images
 from widthwise.data.images import fashion_mnist as fashion_mnist
@@ -10,3 +10,6 @@ from widthwise.data.spherical import SphericalLaw as SphericalLaw
 from widthwise.data.spherical import gaussian_inputs as gaussian_inputs
 from widthwise.data.spherical import radial_inputs as radial_inputs
 from widthwise.data.spherical import sphere_inputs as sphere_inputs
+from widthwise.data.text import Text as Text
+from widthwise.data.text import as_text as as_text
+from widthwise.data.text import shakespeare as shakespeare

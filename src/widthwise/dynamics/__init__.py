@@ -1,6 +1,8 @@
 """Training of networks predicted: wide ones, single ones, linear ones, Bayesian inference."""
 
 from widthwise.dynamics import linear as linear
+from widthwise.dynamics.adamw import adamw_equilibrium as adamw_equilibrium
+from widthwise.dynamics.adamw import adamw_variance as adamw_variance
 from widthwise.dynamics.any_loss import loss_flow as loss_flow
 from widthwise.dynamics.bayes import evidence as evidence
 from widthwise.dynamics.bayes import posterior as posterior

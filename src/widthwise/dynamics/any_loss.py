@@ -28,6 +28,8 @@ def loss_flow(
     momentum: float | int | None = None,
     tolerance: float | None = None,
     max_steps: int = 100_000,
+    mask_train: Shaped[ArrayLike, "..."] | None = None,
+    mask_test: Shaped[ArrayLike, "..."] | None = None,
 ) -> Outputs:
     """Train ONE wide network by its tangent kernel under any differentiable loss.
 
@@ -53,6 +55,8 @@ def loss_flow(
         the square root of the rounding unit.
     max_steps
         Steps after which the solver gives up, from each time to the next.
+    mask_train, mask_test
+        Which positions of padded inputs are real, as for ``net.kernel``; None if all are.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def loss_flow(
     """
     import diffrax  # half a second, which those who do not solve equations need not wait
 
-    kernel = one_kernel(net, "ntk", x_train, x_test)
+    kernel = one_kernel(net, "ntk", x_train, x_test, mask_train=mask_train, mask_test=mask_test)
     train, test, flat = initial_outputs(kernel, initial_train, initial_test)
     check_rates(learning_rate, momentum)
     times = _checked_times(time)

@@ -18,6 +18,8 @@ def posterior(
     x_test: Shaped[ArrayLike, "..."] | None = None,
     *,
     noise_variance: Real[ArrayLike, ""] = 0.0,
+    mask_train: Shaped[ArrayLike, "..."] | None = None,
+    mask_test: Shaped[ArrayLike, "..."] | None = None,
 ) -> Gaussian:
     """Posterior of the outputs of an infinitely wide Bayesian network.
 
@@ -31,6 +33,8 @@ def posterior(
         Targets, (n,) or (n, outputs): outputs plus Gaussian noise.
     noise_variance
         Variance of that noise, in the units of ``y_train`` squared.
+    mask_train, mask_test
+        Which positions of padded inputs are real, as for ``net.kernel``; None if all are.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def posterior(
     -----
     Source: Lee et al. (2018, arXiv:1711.00165), equations 8 and 9.
     """
-    kernel = one_kernel(net, "nngp", x_train, x_test)
+    kernel = one_kernel(net, "nngp", x_train, x_test, mask_train=mask_train, mask_test=mask_test)
     y, flat = targets("y_train", y_train, len(kernel.train_train), kernel.train_train)
     lower = _noisy_cholesky(kernel.train_train, noise_variance)
     law = _conditioned(lower, kernel.cross, kernel.test, y)
@@ -60,6 +64,7 @@ def evidence(
     y_train: Real[ArrayLike, "..."],
     *,
     noise_variance: Real[ArrayLike, ""] = 0.0,
+    mask_train: Shaped[ArrayLike, "..."] | None = None,
 ) -> Float[Array, ""]:
     """Log marginal likelihood of the targets under an infinitely wide Bayesian network.
 
@@ -75,6 +80,8 @@ def evidence(
         Targets, (n,) or (n, outputs): independent outputs plus Gaussian noise.
     noise_variance
         Variance of that noise, in the units of ``y_train`` squared.
+    mask_train
+        Which positions of padded inputs are real, as for ``net.kernel``; None if all are.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def evidence(
     >>> bool(jax.jit(jax.grad(score))(1.5) > 0)
     True
     """
-    kernel = one_kernel(net, "nngp", x_train, None)
+    kernel = one_kernel(net, "nngp", x_train, None, mask_train=mask_train)
     y, _ = targets("y_train", y_train, len(kernel.train_train), kernel.train_train)
     lower = _noisy_cholesky(kernel.train_train, noise_variance)
     return _log_density(lower, y)

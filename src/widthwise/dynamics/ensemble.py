@@ -57,6 +57,8 @@ def predict(
     diag_reg: float | int = 0.0,
     diag_reg_absolute: bool = False,
     loss: Loss = "mean",
+    mask_train: Shaped[ArrayLike, "..."] | None = None,
+    mask_test: Shaped[ArrayLike, "..."] | None = None,
 ) -> Prediction:
     r"""Predict an infinite ensemble of infinitely wide networks trained from random initialization.
 
@@ -92,6 +94,8 @@ def predict(
         Whether ``diag_reg`` is added as it is, a variance.
     loss
         ``"mean"`` or ``"sum"``.
+    mask_train, mask_test
+        Which positions of padded inputs are real, as for ``net.kernel``; None if all are.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def predict(
     >>> trained.ntk.mean.shape, trained.ntk.covariance.shape
     ((2,), (2, 2))
     """
-    pair = kernel_pair(net, x_train, x_test)
+    pair = kernel_pair(net, x_train, x_test, mask_train=mask_train, mask_test=mask_test)
     n = len(pair.nngp.train_train)
     y, flat = targets("y_train", y_train, n, pair.nngp.train_train)
     training = training_rule(

@@ -60,15 +60,29 @@ class KernelRegression:
         """Products with the kernel matrix; 0 for the direct method."""
         return len(self.residuals) - 1
 
-    def predict(self, x: Shaped[ArrayLike, "..."]) -> Float[np.ndarray, "m *outputs"]:
-        """Predict at new inputs, in tiles: (m,) or (m, outputs), for classes their scores."""
+    def predict(
+        self, x: Shaped[ArrayLike, "..."], *, mask: Shaped[ArrayLike, "..."] | None = None
+    ) -> Float[np.ndarray, "m *outputs"]:
+        """Predict at new inputs, in tiles: (m,) or (m, outputs), for classes their scores.
+
+        Parameters
+        ----------
+        x
+            Inputs.
+        mask
+            Which of their positions are real; None if all are.
+        """
         k = self.kernel
-        test = k.net.kernel_operator(x, k.x1, which=k.which, tile=k.size, devices=k.devices)
+        test = k.net.kernel_operator(
+            x, k.x1, which=k.which, tile=k.size, devices=k.devices, mask1=mask, mask2=k.mask1
+        )
         found = test @ self.weights + self.offset[None]
         return found[:, 0] if self.flat else found
 
-    def classify(self, x: Shaped[ArrayLike, "..."]) -> Shaped[np.ndarray, " m"]:
-        """Return the class of the largest score.
+    def classify(
+        self, x: Shaped[ArrayLike, "..."], *, mask: Shaped[ArrayLike, "..."] | None = None
+    ) -> Shaped[np.ndarray, " m"]:
+        """Return the class of the largest score; inputs as for :meth:`predict`.
 
         Raises
         ------
@@ -77,11 +91,17 @@ class KernelRegression:
         """
         if self.classes is None:
             raise ValueError("targets were numbers: give integer labels to get classes, or predict")
-        return self.classes[np.argmax(self.predict(x), axis=1)]
+        return self.classes[np.argmax(self.predict(x, mask=mask), axis=1)]
 
-    def accuracy(self, x: Shaped[ArrayLike, "..."], labels: Shaped[ArrayLike, "..."]) -> Estimate:
+    def accuracy(
+        self,
+        x: Shaped[ArrayLike, "..."],
+        labels: Shaped[ArrayLike, "..."],
+        *,
+        mask: Shaped[ArrayLike, "..."] | None = None,
+    ) -> Estimate:
         """Part of the labels that ``classify`` finds, with its standard error over the inputs."""
-        found, right = self.classify(x), np.asarray(labels)
+        found, right = self.classify(x, mask=mask), np.asarray(labels)
         if found.shape != right.shape:
             raise ValueError(f"labels have shape {right.shape}: give {found.shape}")
         return mean((found == right).astype(np.float64))
@@ -96,6 +116,7 @@ def kernel_regression(
     ridge: float,
     solver: Solver = Solver(),  # noqa: B008
     checkpoint: str | Path | None = None,
+    mask: Shaped[ArrayLike, "..."] | None = None,
 ) -> KernelRegression:
     """Fit targets with one of the kernels of an infinitely wide network.
 
@@ -118,6 +139,8 @@ def kernel_regression(
     checkpoint
         Folder in which an iterative solve keeps where it stands after each iteration. The same
         call goes on from there, with the numbers of a call that was not interrupted.
+    mask
+        Which positions of the inputs are real, as for ``net.kernel``; None if all are.
 
     Returns
     -------
@@ -145,7 +168,7 @@ def kernel_regression(
     """
     if not 0 < ridge < float("inf"):
         raise ValueError(f"ridge is {ridge}: give a positive, finite number")
-    kernel = net.kernel_operator(x, which=which)
+    kernel = net.kernel_operator(x, which=which, mask1=mask)
     points = kernel.shape[0]
     kernel = replace(kernel, memory=solver.tiles(points))
     require_finite("x", kernel.x1)

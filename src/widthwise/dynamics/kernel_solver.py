@@ -219,7 +219,8 @@ def _preconditioner(
 def _problem(kernel: KernelOperator, ridge: float, y: np.ndarray, solver: Solver) -> str:
     """Tell problems apart; a few entries stand for functions whose names may be equal."""
     words = f"{kernel.net!r} {kernel.which} {ridge!r} {solver.columns(len(y))} {solver.seed}"
-    return problem_of(words, kernel.x1, y, kernel.block(slice(8), slice(8)))
+    masks = () if kernel.mask1 is None else (kernel.mask1,)
+    return problem_of(words, kernel.x1, *masks, y, kernel.block(slice(8), slice(8)))
 
 
 def _relative(error: np.ndarray, y: np.ndarray) -> np.ndarray:

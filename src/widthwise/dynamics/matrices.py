@@ -118,6 +118,9 @@ class KernelPair(eqx.Module):
         net: Sequential,
         x_train: Shaped[ArrayLike, "..."],
         x_test: Shaped[ArrayLike, "..."] | None = None,
+        *,
+        mask_train: Shaped[ArrayLike, "..."] | None = None,
+        mask_test: Shaped[ArrayLike, "..."] | None = None,
     ) -> "KernelPair":
         """Compute the infinite-width kernels of a network.
 
@@ -127,10 +130,22 @@ class KernelPair(eqx.Module):
             The network.
         x_train, x_test
             Inputs, (n, features) and (m, features); ``x_test=None`` takes the training points.
+        mask_train, mask_test
+            Which positions of padded inputs are real, as for ``net.kernel``; None if all are.
+
+        Raises
+        ------
+        ValueError
+            If inputs or masks do not fit.
         """
-        blocks = [net.kernel(x_train)]
+        if x_test is None and mask_test is not None:
+            raise ValueError("mask_test is given without x_test: give both or neither")
+        blocks = [net.kernel(x_train, mask1=mask_train)]
         if x_test is not None:
-            blocks += [net.kernel(x_test, x_train), net.kernel(x_test)]
+            blocks += [
+                net.kernel(x_test, x_train, mask1=mask_test, mask2=mask_train),
+                net.kernel(x_test, mask1=mask_test),
+            ]
         return cls(*(KernelMatrices(*matrices) for matrices in zip(*blocks, strict=True)))
 
 
@@ -156,6 +171,9 @@ def kernel_pair(
     net: Sequential | KernelPair,
     x_train: Shaped[ArrayLike, "..."] | None,
     x_test: Shaped[ArrayLike, "..."] | None,
+    *,
+    mask_train: Shaped[ArrayLike, "..."] | None = None,
+    mask_test: Shaped[ArrayLike, "..."] | None = None,
 ) -> KernelPair:
     """Compute both kernels of a network, or pass given ones on.
 
@@ -167,8 +185,8 @@ def kernel_pair(
     if isinstance(net, Sequential):
         if x_train is None:
             raise ValueError("x_train is None: a network needs the inputs of the training points")
-        return KernelPair.of(net, x_train, x_test)
-    _require_no_inputs(x_train, x_test)
+        return KernelPair.of(net, x_train, x_test, mask_train=mask_train, mask_test=mask_test)
+    _require_no_inputs(x_train, x_test, mask_train, mask_test)
     return net
 
 
@@ -177,11 +195,15 @@ def one_kernel(
     which: Literal["nngp", "ntk"],
     x_train: Shaped[ArrayLike, "..."] | None,
     x_test: Shaped[ArrayLike, "..."] | None,
+    *,
+    mask_train: Shaped[ArrayLike, "..."] | None = None,
+    mask_test: Shaped[ArrayLike, "..."] | None = None,
 ) -> KernelMatrices:
     """Compute one kernel of a network, or pass a given one on; errors as in `kernel_pair`."""
     if isinstance(net, Sequential):
-        return getattr(kernel_pair(net, x_train, x_test), which)
-    _require_no_inputs(x_train, x_test)
+        pair = kernel_pair(net, x_train, x_test, mask_train=mask_train, mask_test=mask_test)
+        return getattr(pair, which)
+    _require_no_inputs(x_train, x_test, mask_train, mask_test)
     return net
 
 
@@ -206,8 +228,8 @@ def targets(name: str, y: Real[ArrayLike, "..."], points: int, like: Array) -> t
 def _require_no_inputs(*inputs: Shaped[ArrayLike, "..."] | None) -> None:
     if any(x is not None for x in inputs):
         raise ValueError(
-            "kernels were given together with inputs: give None for x_train and x_test, the "
-            "kernels know their points"
+            "kernels were given together with inputs or masks: give None for x_train, x_test and "
+            "their masks, the kernels know their points"
         )
 
 

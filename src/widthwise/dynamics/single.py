@@ -63,6 +63,8 @@ def gradient_flow(
     diag_reg: float | int = 0.0,
     diag_reg_absolute: bool = False,
     loss: Loss = "mean",
+    mask_train: Shaped[ArrayLike, "..."] | None = None,
+    mask_test: Shaped[ArrayLike, "..."] | None = None,
 ) -> Outputs:
     """Train ONE wide network by its tangent kernel from given initial outputs.
 
@@ -78,7 +80,7 @@ def gradient_flow(
         Inputs and targets as in `predict`, but without test points nothing is predicted there.
     initial_train, initial_test
         Outputs of the network before training, shaped like the targets.
-    time, steps, learning_rate, momentum, diag_reg, diag_reg_absolute, loss
+    time, steps, learning_rate, momentum, diag_reg, diag_reg_absolute, loss, mask_train, mask_test
         As in `predict`.
 
     Returns
@@ -105,7 +107,7 @@ def gradient_flow(
     >>> trained.train.tolist()
     [0.5, -0.5]
     """
-    kernel = one_kernel(net, "ntk", x_train, x_test)
+    kernel = one_kernel(net, "ntk", x_train, x_test, mask_train=mask_train, mask_test=mask_test)
     train, test, flat = initial_outputs(kernel, initial_train, initial_test)
     y, _ = targets("y_train", y_train, len(train), train)
     _require_equal_outputs("y_train", y, train)

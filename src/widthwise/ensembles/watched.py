@@ -68,7 +68,7 @@ def _watching(module: eqx.Module, path: str, watch: Watch) -> eqx.Module:
     result = object.__new__(_watched_class(kind))
     for field in fields(kind):  # pyright: ignore[reportArgumentType]
         object.__setattr__(result, field.name, getattr(module, field.name))
-    object.__setattr__(result, "watch", partial(watch, path, module))
+    object.__setattr__(result, "watch", partial(watch, path))
     return result
 
 
@@ -80,6 +80,10 @@ def _watched_class(kind: Any) -> Any:
         watch: Callable = eqx.field(static=True)
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
-            return self.watch(*args, **kwargs)
+            # Not the module that was copied: its arrays may have been replaced since, or be traced.
+            part = object.__new__(kind)
+            for field in fields(kind):
+                object.__setattr__(part, field.name, getattr(self, field.name))
+            return self.watch(part, *args, **kwargs)
 
     return Watched

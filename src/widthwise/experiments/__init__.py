@@ -12,6 +12,7 @@ from widthwise.experiments.executors import Interrupted as Interrupted
 from widthwise.experiments.executors import ProcessPool as ProcessPool
 from widthwise.experiments.executors import Serial as Serial
 from widthwise.experiments.executors import ShardError as ShardError
+from widthwise.experiments.formula import Formula as Formula
 from widthwise.experiments.parameters import Parameter as Parameter
 from widthwise.experiments.part import Part as Part
 from widthwise.experiments.ray_cluster import RayCluster as RayCluster

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from scipy.special import ndtri
 
+from widthwise.experiments.formula import Formula
+
 Kind = Literal["equal", "at_most", "at_least"]
 Verdict = Literal["holds", "fails", "undecided"]
 
@@ -34,6 +36,9 @@ class Claim:
     members
         How many independent members the measurement averages, if it shrinks like
         1/sqrt(members): lets an undecided claim say how many more would decide.
+    formula
+        If the prediction has a closed form in the study's parameters, that form (see
+        `Formula`): pages then show what theory says between and beyond the runs of a sweep.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Claim:
     tolerance: float | int
     kind: Kind = "equal"
     members: int | None = None
+    formula: str = ""
 
     def __post_init__(self) -> None:
         for name in ("predicted", "measured", "standard_error", "tolerance"):
@@ -63,6 +69,8 @@ class Claim:
             raise ValueError(
                 f"claim {self.name!r}: kind is 'equal', 'at_most' or 'at_least', not {self.kind!r}"
             )
+        if self.formula:
+            Formula(self.formula)
 
     def _repr_html_(self) -> str:
         from widthwise.experiments.notebook import claim_html
@@ -107,7 +115,7 @@ class JudgedClaim(Claim):
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "JudgedClaim":
         """Rebuild the claim that ``to_json`` wrote."""
-        kept: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        kept: dict[str, Any] = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         for name in ("measured", "standard_error", "quantile"):
             kept[name] = math.nan if kept[name] is None else kept[name]
         return cls(**kept)

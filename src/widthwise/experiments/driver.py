@@ -4,13 +4,14 @@ import logging
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 
 from widthwise.experiments import store
 from widthwise.experiments.alike import read_alike
-from widthwise.experiments.claim import judge
+from widthwise.experiments.claim import JudgedClaim, judge
 from widthwise.experiments.combine import combine, count_not_finite
 from widthwise.experiments.executors import Executor, ShardError
 from widthwise.experiments.folders import (
@@ -21,6 +22,7 @@ from widthwise.experiments.folders import (
     open_folder,
     run_folder,
 )
+from widthwise.experiments.formula import disagreement
 from widthwise.experiments.measuring import Failure, compute_missing
 from widthwise.experiments.named_executors import opened
 from widthwise.experiments.piece import Piece, pieces_of
@@ -148,7 +150,7 @@ def finish(
     cpu = time.process_time()
     with jax.enable_x64(True):
         measurement = combine(measured)
-        claims = judge(study.compare(prediction, measurement))
+        claims, doubts = _checked(judge(study.compare(prediction, measurement)), study)
     used = {
         name: float(sum(piece.attrs[name] for _, piece in measured))
         for name in ("wall_seconds", "cpu_seconds")
@@ -177,10 +179,23 @@ def finish(
             **{f"shard_{name}": value for name, value in used.items()},
             **provenance(),
         },
-        warnings=tuple(count_not_finite(measured)),
+        warnings=(*count_not_finite(measured), *doubts),
         path=folder / FILE,
     )
     run.save()
     if not keep_shards:
         shutil.rmtree(folder / SHARDS, ignore_errors=True)
     return run
+
+
+def _checked(
+    claims: Sequence[JudgedClaim], study: Study
+) -> tuple[tuple[JudgedClaim, ...], list[str]]:
+    """Take away formulas that do not give what is predicted, and say so: a run is not lost."""
+    kept, doubts = [], []
+    for claim in claims:
+        wrong = claim.formula and disagreement(claim.formula, claim.predicted, study.parameters)
+        kept.append(replace(claim, formula="") if wrong else claim)
+        if wrong:
+            doubts.append(f"claim {claim.name}: {wrong}; it is left out")
+    return tuple(kept), doubts

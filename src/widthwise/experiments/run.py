@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax
 import xarray as xr
 
 from widthwise.experiments.claim import Claims, JudgedClaim
 from widthwise.experiments.parameters import Parameter, nearest
 from widthwise.experiments.reference import Reference
 from widthwise.experiments.store import DamagedFile, read_tree, write_tree
-from widthwise.plotting import Pictures
+from widthwise.plotting import Picture, Pictures
+from widthwise.plotting.placing import Place
+from widthwise.plotting.sheets import StyleSheet
 
 if TYPE_CHECKING:
     from widthwise.experiments.study import Study
@@ -100,8 +101,14 @@ class Run:
             )
         return cls
 
-    def figures(self) -> Pictures:
+    def figures(self, *, style: StyleSheet | None = None) -> Pictures:
         """Draw the pictures of the study from the stored numbers.
+
+        Parameters
+        ----------
+        style
+            A style sheet laid over that of the house: ``"paper"`` for columns of a paper, a name
+            of matplotlib's, a ``.mplstyle`` file, settings, or several of these.
 
         Returns
         -------
@@ -112,11 +119,41 @@ class Run:
         Raises
         ------
         ValueError
-            If the study cannot be imported, or has changed since.
+            If the study cannot be imported, or has changed since; if there is no such style.
         """
-        with jax.enable_x64(True):
-            study = self.drawable().from_parameters(self.parameters)
-            return Pictures(study.figures(self.prediction, self.measurement))
+        from widthwise.experiments.drawing import draw_all
+
+        return draw_all(self, style)
+
+    def figure(
+        self, name: str, *, ax: Place | None = None, style: StyleSheet | None = None
+    ) -> Picture:
+        """Draw one picture, on axes of your own if you like.
+
+        Parameters
+        ----------
+        name
+            Of the picture.
+        ax
+            Axes, as many as the picture has panels, or a figure or subfigure to divide.
+        style
+            As in ``figures``.
+
+        Returns
+        -------
+        Picture
+            Its ``figure`` is the one that the axes are in.
+
+        Raises
+        ------
+        KeyError
+            If there is no such picture.
+        ValueError
+            As ``figures``; if the number of axes is another one.
+        """
+        from widthwise.experiments.drawing import draw_one
+
+        return draw_one(self, name, ax=ax, style=style)
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``widthwise run --json`` prints, as plain values."""

@@ -1,5 +1,6 @@
 """Shards in jobs of submitit: an array on SLURM, or processes of this machine."""
 
+import logging
 import pickle
 import time
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class SubmititJobs:
             self._executor.update_parameters(**parameters)
         except (ValueError, TypeError, NameError, AssertionError, RuntimeError) as error:
             raise ValueError(f"submitit: {error}") from None
+        _keep_off_standard_output()
         self._dumps = cloudpickle.dumps
         self._workers = workers
         self._waiting: list[tuple[Carried, _Reply]] = []
@@ -93,6 +95,13 @@ class SubmititJobs:
             self._jobs.append(_Job(job))
             for number, (_, reply) in enumerate(share):
                 reply.job, reply.number = self._jobs[-1], number
+
+
+def _keep_off_standard_output() -> None:
+    """Let submitit's warnings go to standard error alone: they also go where ``--json`` prints."""
+    log = logging.getLogger("submitit")
+    for handler in [one for one in log.handlers if one.get_name() == "submitit_out"]:
+        log.removeHandler(handler)
 
 
 class Share:

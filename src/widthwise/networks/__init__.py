@@ -26,6 +26,7 @@ from widthwise.networks.elementwise import Tanh as Tanh
 from widthwise.networks.flatten import Flatten as Flatten
 from widthwise.networks.flatten import GlobalAvgPool as GlobalAvgPool
 from widthwise.networks.flatten import GlobalSumPool as GlobalSumPool
+from widthwise.networks.gpt import GPT as GPT
 from widthwise.networks.kernel_operator import KernelOperator as KernelOperator
 from widthwise.networks.layer import Layer as Layer
 from widthwise.networks.layer_norm import LayerNorm as LayerNorm
@@ -42,6 +43,7 @@ from widthwise.networks.place import Features as Features
 from widthwise.networks.place import Place as Place
 from widthwise.networks.pooling import AvgPool as AvgPool
 from widthwise.networks.pooling import SumPool as SumPool
+from widthwise.networks.position_embedding import PositionEmbedding as PositionEmbedding
 from widthwise.networks.proportional import ProportionalLinear as ProportionalLinear
 from widthwise.networks.residual import Residual as Residual
 from widthwise.networks.sequential import Sequential as Sequential

@@ -61,21 +61,79 @@ def conv_kernel(
     known but traced.
     """
     other = x1 if x2 is None else x2
-    chain = as_conv_chain(placed, Features(x1.shape[1:], dtype=x1.dtype))
-    if chain is None or _work(chain, len(x1) * (1 if diagonal else len(other))) < LARGE:
+    features = Features(x1.shape[1:], dtype=x1.dtype)
+    chain = large_chain(placed, features, len(x1) * (1 if diagonal else len(other)))
+    if chain is None:
         return None
     try:
         known1, known2 = np.asarray(x1), np.asarray(other)
     except jax.errors.TracerArrayConversionError:
         return None
+    refuse_large_images(chain, x1.dtype)
+    return _behind(chain, _state(chain, known1, None if x2 is None else known2, diagonal))
+
+
+def large_chain(
+    placed: Iterable[tuple[Layer, Place]], features: Features, pairs: int
+) -> ConvChain | None:
+    """Read layers as a chain; None if they are none, or there are too few pairs for it to pay."""
+    chain = as_conv_chain(placed, features)
+    return None if chain is None or _work(chain, pairs) < LARGE else chain
+
+
+def refuse_large_images(chain: ConvChain, dtype: np.dtype) -> None:
+    """Raise ``ValueError`` if one pair of images needs more memory than there is."""
     if chain.together:
         positions = int(np.prod(chain.circles))
         refuse_beyond_memory(
-            _ARRAYS * positions * max(chain.circles) * x1.dtype.itemsize * cores(),
+            _ARRAYS * positions * max(chain.circles) * dtype.itemsize * cores(),
             f"kernels of images with {positions} positions",
             "give smaller images, or end the network with Flatten instead of a global pooling",
         )
-    state: State = _state(chain, known1, None if x2 is None else known2, diagonal)
+
+
+def conv_tile(
+    chain: ConvChain, dtype: np.dtype
+) -> tuple[Callable[[np.ndarray], "Side"], Callable[["Side", "Side", bool], Kernel]]:
+    """Return what prepares images, and the kernels of two sets of prepared ones, on one core.
+
+    Parameters
+    ----------
+    chain
+        The network.
+    dtype
+        That of the images.
+    """
+    images = Images(chain, dtype, alone=True)
+
+    def side(x: np.ndarray) -> Side:
+        blocks = images.cut(x)
+        own = images.matching(blocks, blocks)[0] if _asks_variances(chain) else None
+        return Side(blocks, np.zeros(len(x), dtype) if own is None else own)
+
+    def tile(first: Side, second: Side, same: bool) -> Kernel:
+        kernels = images.crossed(first.blocks, second.blocks, symmetric=same)
+        own = (first.own[:, None], second.own[None])
+        pairs = same_examples(len(first.own), diagonal=False) if same else None
+        arrays = map(jnp.asarray, (*kernels, *own))
+        return _behind(chain, DenseState(*arrays, features=chain.features, same=pairs))
+
+    return side, tile
+
+
+class Side(NamedTuple):
+    """Prepared images, and their variances behind the sum over positions (zero if not needed)."""
+
+    blocks: "list[Block]"
+    own: Float[np.ndarray, " n"]
+
+
+def _asks_variances(chain: ConvChain) -> bool:
+    return not all(isinstance(layer, Dense) for layer, _ in chain.tail)
+
+
+def _behind(chain: ConvChain, state: State) -> Kernel:
+    """Apply the layers behind the sum over positions."""
     for layer, place in chain.tail:
         state = layer.propagate(state, place)
     return Kernel(state.nngp, state.ntk)
@@ -92,7 +150,7 @@ def _state(chain: ConvChain, x1: np.ndarray, x2: np.ndarray | None, diagonal: bo
         nngp, ntk = images.crossed(blocks1, blocks2, symmetric=x2 is None)
     if x2 is None:
         own = [nngp if diagonal else np.diagonal(nngp)] * 2
-    elif all(isinstance(layer, Dense) for layer, _ in chain.tail):  # do not ask for variances
+    elif not _asks_variances(chain):
         own = [np.zeros(len(x), x.dtype) for x in (x1, x2)]
     else:
         own = [images.matching(blocks, blocks)[0] for blocks in (blocks1, blocks2)]
@@ -108,10 +166,10 @@ def _work(chain: ConvChain, pairs: int) -> int:
 
 
 class Images:
-    """The programs of one chain, for images of one dtype."""
+    """The programs of one chain, for images of one dtype; ``alone`` on one core."""
 
-    def __init__(self, chain: ConvChain, dtype: np.dtype) -> None:
-        self.chain = chain
+    def __init__(self, chain: ConvChain, dtype: np.dtype, *, alone: bool = False) -> None:
+        self.chain, self.alone = chain, alone
         self.table = Table(chain.rows.astype(dtype), chain.inside().astype(dtype))
         self.size = 1 if chain.together else _IMAGES
 
@@ -145,7 +203,7 @@ class Images:
                     whole[b, a] = block.T
 
         pairs = combinations_with_replacement(first, 2) if symmetric else product(first, second)
-        _on_all_cores(one, list(pairs))
+        self.run(one, list(pairs))
         return self.chain.factor * found[0], self.chain.factor * found[1]
 
     def matching(self, first: list[Block], second: list[Block]) -> tuple[np.ndarray, np.ndarray]:
@@ -158,8 +216,17 @@ class Images:
             for whole, values in zip(found, tile(maps1, maps2, first is second), strict=True):
                 whole[a] = np.asarray(values).ravel()[: a.stop - a.start]
 
-        _on_all_cores(one, list(zip(first, second, strict=True)))
+        self.run(one, list(zip(first, second, strict=True)))
         return self.chain.factor * found[0], self.chain.factor * found[1]
+
+    def run(self, one: Callable, pairs: list) -> None:
+        """Do the work of every pair of blocks."""
+        if self.alone:
+            for pair in pairs:
+                one(pair)
+            return
+        with one_thread_per_core() as pool:
+            list(pool.map(one, pairs))
 
     def tile(self, *, crossed: bool) -> Callable[..., tuple[Array, Array]]:
         """Return what gives both kernels of the images of two blocks."""
@@ -172,11 +239,6 @@ class Images:
             return _same_positions(chain.runs, rows, first, second, crossed)
 
         return tile
-
-
-def _on_all_cores(one: Callable, pairs: list) -> None:
-    with one_thread_per_core() as pool:
-        list(pool.map(one, pairs))
 
 
 @partial(jax.jit, static_argnums=(0, 4))

@@ -7,6 +7,7 @@ from jaxtyping import Array, ArrayLike, DTypeLike, Float, Shaped
 
 from widthwise.networks.masks import Mask, input_masks, zeroed
 from widthwise.networks.place import Features
+from widthwise.networks.state import Kernel
 
 
 def features_of(shape: tuple[int, ...], dtype: DTypeLike | None) -> Features:
@@ -44,6 +45,40 @@ def checked_inputs(
     first = _finite("x1", first, real1)
     second = None if second is None else _finite("x2", second, real2)
     return first, second, real1, real2
+
+
+def spoiled(
+    kernel: Kernel,
+    x1: Float[Array, "n *shape"],
+    x2: Float[Array, "m *shape"] | None,
+    *,
+    diagonal: bool,
+) -> Kernel:
+    """Make kernels NaN where inputs are traced and turn out not to be finite.
+
+    A compiled program cannot refuse them, and layers may lose a NaN in a comparison.
+    """
+    if all(x is None or concrete(x) for x in (x1, x2)):
+        return kernel
+    bad1, bad2 = (
+        ~jnp.all(jnp.isfinite(x), axis=tuple(range(1, x.ndim)))
+        for x in (x1, x1 if x2 is None else x2)
+    )
+    bad = bad1 | bad2 if diagonal else bad1[:, None] | bad2[None]
+
+    def where(k: Float[Array, "*pairs"]) -> Float[Array, "*pairs"]:
+        return jnp.where(bad.reshape(bad.shape + (1,) * (k.ndim - bad.ndim)), jnp.nan, k)
+
+    return Kernel(*map(where, kernel))
+
+
+def concrete(x: Shaped[Array, "..."]) -> bool:
+    """Whether the values of an array are known, and not to be computed by a program."""
+    try:
+        np.asarray(x)
+    except jax.errors.TracerArrayConversionError:
+        return False
+    return True
 
 
 def _batch(name: str, x: Shaped[ArrayLike, "..."]) -> Float[Array, "n *shape"]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Bool, Float, Shaped
 
 from widthwise.networks.chain_kernel import TILE, DenseChain, chain_tile, host_tile
+from widthwise.networks.conv_chain import ConvChain
+from widthwise.networks.conv_kernel import conv_tile, refuse_large_images
 from widthwise.networks.kernel_sharding import sharded_dense, sharded_product
 from widthwise.networks.kernel_tiles import KernelTiles, TileProgram
 from widthwise.numerics.devices import Device
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 Which = Literal["nngp", "ntk"]
 Indices = Any  # a slice, or an array of indices
 _ACCELERATOR_TILE = 4096
+_POOLED, _FLAT = 8, 64  # images on each side of a tile of a convolutional chain
 _POSITIONS = 4096  # positions of the inputs on one side of a tile
 
 
@@ -51,6 +54,10 @@ class KernelOperator:
     devices
         What computes products. One CPU uses all its cores; several devices, or an accelerator,
         share the tiles.
+    mask1, mask2
+        Which positions of the inputs are real; None if all are, in both.
+    images
+        The network as a convolutional chain, None if it is none or there are few inputs.
     """
 
     net: "Sequential"
@@ -61,6 +68,9 @@ class KernelOperator:
     size: int
     memory: int
     devices: tuple[Device, ...]
+    mask1: Bool[np.ndarray, "n *real"] | None = None
+    mask2: Bool[np.ndarray, "m *real"] | None = None
+    images: ConvChain | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,7 +85,9 @@ class KernelOperator:
     @property
     def T(self) -> "KernelOperator":
         """The transpose."""
-        return self if self.x2 is None else replace(self, x1=self.x2, x2=self.x1)
+        if self.x2 is None:
+            return self
+        return replace(self, x1=self.x2, x2=self.x1, mask1=self.mask2, mask2=self.mask1)
 
     def __call__(self, v: Float[np.ndarray, "m *k"]) -> Float[np.ndarray, "n *k"]:
         """Multiply by a vector (m,) or by k of them (m, k), with sums in float64.
@@ -96,7 +108,7 @@ class KernelOperator:
             product = self._tiles.product(block)
         else:
             product = sharded_product(
-                self._traced, self.x1, self.x2, block, size=self.size, devices=self.devices
+                self._traced, *self._sides, block, size=self.size, devices=self.devices
             )
         return product[:, 0] if vectors.ndim == 1 else product
 
@@ -124,10 +136,10 @@ class KernelOperator:
         self, rows: Indices = slice(None), columns: Indices = slice(None)
     ) -> Float[np.ndarray, "rows columns"]:
         """Entries of the given rows and columns, each a slice or an array of indices."""
-        second = self.x1 if self.x2 is None else self.x2
+        x1, x2 = self._sides
         prepare, program = self._host_program
-        x1, x2 = self.x1[rows], second[columns]
-        part = KernelTiles(program, x1, x2, self.size, prepare=prepare)
+        second = x1 if x2 is None else x2
+        part = KernelTiles(program, x1[rows], second[columns], self.size, prepare=prepare)
         return part.dense(np.empty(part.shape, self.dtype))
 
     def todense(self, *, memory: str | int = "4GB", dtype: Any = None) -> Float[np.ndarray, "n m"]:
@@ -155,9 +167,7 @@ class KernelOperator:
         out = np.empty(self.shape, kind)
         if self._on_host:
             return self._tiles.dense(out)
-        return sharded_dense(
-            self._traced, self.x1, self.x2, out, size=self.size, devices=self.devices
-        )
+        return sharded_dense(self._traced, *self._sides, out, size=self.size, devices=self.devices)
 
     # ------------------------------------------------------------------ how it is computed
 
@@ -168,7 +178,13 @@ class KernelOperator:
     @cached_property
     def _tiles(self) -> KernelTiles:
         prepare, program = self._host_program
-        return KernelTiles(program, self.x1, self.x2, self.size, self.memory, prepare)
+        return KernelTiles(program, *self._sides, self.size, self.memory, prepare)
+
+    @cached_property
+    def _sides(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Inputs as the tiles carry them: where there are masks, as one more channel."""
+        second = None if self.x2 is None else _with_mask(self.x2, self.mask2)
+        return _with_mask(self.x1, self.mask1), second
 
     @cached_property
     def _diagonal(self) -> Float[np.ndarray, " n"]:
@@ -177,7 +193,8 @@ class KernelOperator:
         found = np.empty(len(self.x1), self.dtype)
         for start in range(0, len(self.x1), size):
             piece = slice(min(start, len(self.x1) - size), min(start + size, len(self.x1)))
-            kernel = self.net.kernel(self.x1[piece], diagonal=True)
+            mask = None if self.mask1 is None else self.mask1[piece]
+            kernel = self.net.kernel(self.x1[piece], diagonal=True, mask1=mask)
             found[piece] = getattr(kernel, self.which)
         return found
 
@@ -188,6 +205,10 @@ class KernelOperator:
         if self.chain is not None and self.size <= TILE:
             side, tile = host_tile(self.chain, self.dtype)
             return side, lambda first, second, same: tile(first, second, same)[index]
+        if self.images is not None:
+            refuse_large_images(self.images, self.dtype)
+            side, kernels = conv_tile(self.images, self.dtype)
+            return side, lambda first, second, same: np.asarray(kernels(first, second, same)[index])
         program = jax.jit(self._traced)
 
         def whole(x: np.ndarray) -> np.ndarray:
@@ -218,15 +239,28 @@ class KernelOperator:
         return tile
 
     def _pair(self, x1: Array, x2: Array | None) -> tuple[Array, Array]:
-        kernel = self.net.kernel(x1, x2)
+        mask1 = mask2 = None
+        if self.mask1 is not None:
+            x1, mask1 = x1[..., :-1], x1[..., -1] > 0
+            if x2 is not None:
+                x2, mask2 = x2[..., :-1], x2[..., -1] > 0
+        kernel = self.net.kernel(x1, x2, mask1=mask1, mask2=mask2)
         return kernel.nngp, kernel.ntk
 
 
-def default_size(shape: Sequence[int], devices: Sequence[Device]) -> int:
+def _with_mask(x: Shaped[np.ndarray, "n ..."], mask: np.ndarray | None) -> np.ndarray:
+    return x if mask is None else np.concatenate([x, mask[..., None].astype(x.dtype)], axis=-1)
+
+
+def default_size(
+    shape: Sequence[int], devices: Sequence[Device], images: ConvChain | None = None
+) -> int:
     """Inputs on each side of a tile, for inputs of the given shape.
 
     In the cores' caches on a CPU, large enough to occupy an accelerator; small where kernels of
-    all pairs of positions may be needed.
+    all pairs of positions may be needed. On a CPU, convolutional chains hold a few at a time.
     """
+    if images is not None and devices[0].platform == "cpu":
+        return _POOLED if images.together else _FLAT
     largest = TILE if devices[0].platform == "cpu" else _ACCELERATOR_TILE
     return max(1, min(largest, _POSITIONS // int(np.prod(shape[:-1], dtype=int))))

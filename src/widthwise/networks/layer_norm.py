@@ -17,28 +17,24 @@ from widthwise.numerics.draws import Draws
 class Normalized(Masking):
     """The map x -> (x - mean) / sqrt(variance + epsilon) of one example."""
 
-    positions: bool = eqx.field(static=True)
+    positions: bool | tuple[int, ...] = eqx.field(static=True)
     epsilon: float = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Apply the map."""
-        axes = tuple(range(x.ndim)) if self.positions else -1
-        return self._over(axes, x, None)
+        return self._over(x, None)
 
     def masked(
         self, x: Float[Array, "*positions c"], mask: Mask, key: Key[Array, ""] | None
     ) -> tuple[Float[Array, "*positions c"], Mask]:
         """See :class:`Masking`: mean and variance of real positions."""
         del key
-        if not self.positions:
-            return self(x), mask
-        real = jnp.broadcast_to(mask[..., None], x.shape)
-        return self._over(tuple(range(x.ndim)), x, real), mask
+        return self._over(x, mask[..., None]), mask
 
-    def _over(self, axes: int | tuple[int, ...], x: Array, real: Array | None) -> Array:
-        centred = x - jnp.mean(x, axes, keepdims=True, where=real)
-        variance = jnp.mean(centred**2, axes, keepdims=True, where=real)
-        return centred * jax.lax.rsqrt(variance + self.epsilon)
+    def _over(self, x: Array, real: Array | None) -> Array:
+        axes = (*over(self.positions, x.ndim - 1), x.ndim - 1)
+        centred = x - _mean(x, axes, real)
+        return centred * jax.lax.rsqrt(_mean(centred**2, axes, real) + self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -51,13 +47,14 @@ class LayerNorm(Layer):
     ----------
     positions
         Whether mean and variance are taken over positions and channels together, otherwise over
-        the channels of each position.
+        the channels of each position. Or some of the axes of positions, such as (0,) for the
+        height of images, to be taken together with the channels.
     epsilon
         Added to the variance.
     """
 
     _: KW_ONLY
-    positions: bool = False
+    positions: bool | tuple[int, ...] = False
     epsilon: float = 1e-12
 
     def __post_init__(self) -> None:
@@ -67,6 +64,14 @@ class LayerNorm(Layer):
     def output(self, features: Features, place: Place) -> Features:
         """See :class:`Layer`: over many channels a fixed factor, so Gaussian stays Gaussian."""
         del place
+        axes = len(features.shape) - 1
+        if not isinstance(self.positions, bool) and any(
+            not -axes <= axis < axes for axis in self.positions
+        ):
+            raise ValueError(
+                f"positions of {self!r} are axes of positions, but an example has {axes} of them "
+                f"here: give some of 0 to {axes - 1}, or True for all"
+            )
         return features
 
     def build(self, draws: Draws, features: Features, place: Place) -> Normalized:
@@ -93,11 +98,27 @@ class LayerNorm(Layer):
         return state.divided(self._norm(q1, state, mask1), self._norm(q2, state, mask2))
 
     def _norm(self, q: Array, state: State, mask: Mask | None) -> Array:
-        axes = tuple(range(1 - len(state.features.shape), 0)) if self.positions else ()
-        mean = jnp.mean(q, axes, keepdims=True, where=mask) if axes else q
+        axes = tuple(1 + axis for axis in over(self.positions, len(state.features.shape) - 1))
+        mean = _mean(q, axes, mask) if axes else q
         return jnp.broadcast_to(mean + self.epsilon, q.shape)
 
     def resized(self, width: int, place: Place) -> "LayerNorm":
         """See :class:`Layer`."""
         del width, place
         return self
+
+
+def over(positions: bool | tuple[int, ...], axes: int) -> tuple[int, ...]:
+    """Axes of positions, of so many, that are normalized together."""
+    if isinstance(positions, bool):
+        return tuple(range(axes)) if positions else ()
+    return tuple(axis % axes for axis in positions)
+
+
+def _mean(x: Array, axes: tuple[int, ...], real: Array | None) -> Array:
+    """Mean of what is real, None for all; zero where nothing is."""
+    if real is None:
+        return jnp.mean(x, axes, keepdims=True)
+    real = jnp.broadcast_to(real.reshape((1,) * (x.ndim - real.ndim) + real.shape), x.shape)
+    count = jnp.maximum(jnp.sum(real, axes, keepdims=True), 1)
+    return jnp.sum(x, axes, keepdims=True, where=real) / count.astype(x.dtype)

@@ -10,8 +10,8 @@ from jaxtyping import Array, ArrayLike, DTypeLike, Shaped
 
 from widthwise.networks.chain import Chain
 from widthwise.networks.chain_kernel import as_chain, chain_kernel
-from widthwise.networks.conv_kernel import conv_kernel
-from widthwise.networks.inputs import checked_inputs, features_of
+from widthwise.networks.conv_kernel import conv_kernel, large_chain
+from widthwise.networks.inputs import checked_inputs, features_of, spoiled
 from widthwise.networks.kernel_operator import KernelOperator, Which, default_size
 from widthwise.networks.layer import Layer, walk
 from widthwise.networks.masks import check_unmoved
@@ -148,6 +148,9 @@ class Sequential(Layer):
         window of padding ``"VALID"`` is real where all its positions are. Padded behind its end,
         an example has the kernels that it has without padding (up to :class:`Flatten`, which
         counts all positions). Windows whose place depends on an example's own length are refused.
+
+        Inside ``jax.jit`` values cannot be refused: of an input with a number that is not finite
+        all kernels are NaN.
         """
         x1, x2, mask1, mask2 = checked_inputs(x1, x2, mask1=mask1, mask2=mask2)
         if diagonal and x2 is not None and len(x1) != len(x2):
@@ -158,7 +161,8 @@ class Sequential(Layer):
         self.output(features, self.place)
         if x1.ndim == 2:
             if chain := as_chain(self._flat(self.place), features):
-                return Kernel(*chain_kernel(chain, x1, x2, diagonal=diagonal))
+                found = Kernel(*chain_kernel(chain, x1, x2, diagonal=diagonal))
+                return spoiled(found, x1, x2, diagonal=diagonal)
             state = dense_state(x1, x2, diagonal=diagonal)
         elif (mask1 is None and mask2 is None) and (
             found := conv_kernel(self._flat(self.place), x1, x2, diagonal=diagonal)
@@ -171,7 +175,7 @@ class Sequential(Layer):
             state = spatial_state(x1, x2, diagonal=diagonal, aligned=aligned)
             state = replace(state, mask1=mask1, mask2=mask2)
         state = self.propagate(state, self.place)
-        return Kernel(state.nngp, state.ntk)
+        return spoiled(Kernel(state.nngp, state.ntk), x1, x2, diagonal=diagonal)
 
     def _check_memory(self, x1: Array, x2: Array, diagonal: bool) -> None:
         """Refuse kernels of all pairs of positions that cannot be held."""
@@ -184,8 +188,8 @@ class Sequential(Layer):
         refuse_beyond_memory(
             4 * pairs * most**2 * x1.dtype.itemsize,
             f"kernels of all pairs of {most} positions for {len(x1)} and {len(x2)} examples",
-            "give fewer examples at a time, take kernel_operator(x1, x2), or end the network with "
-            "Flatten instead of pooling and attention",
+            "give fewer examples at a time, take kernel_operator(x1, x2) with a small tile, or end "
+            "the network with Flatten instead of pooling and attention",
         )
 
     def kernel_operator(
@@ -197,6 +201,8 @@ class Sequential(Layer):
         tile: int | None = None,
         memory: str | int = 0,
         devices: Sequence[Device] | None = None,
+        mask1: Shaped[ArrayLike, "..."] | None = None,
+        mask2: Shaped[ArrayLike, "..."] | None = None,
     ) -> KernelOperator:
         """Return one kernel as an operator that never holds n x m numbers.
 
@@ -213,6 +219,8 @@ class Sequential(Layer):
             operator of n inputs has n (n + 1) / 2 entries.
         devices
             Where products and the whole matrix are computed; all of this process if None.
+        mask1, mask2
+            Which positions are real, as for :meth:`kernel`.
 
         Returns
         -------
@@ -232,7 +240,7 @@ class Sequential(Layer):
         >>> operator.shape, (operator @ np.ones(3)).shape, operator.block([0], [1, 2]).shape
         ((3, 3), (3,), (1, 2))
         """
-        x1, x2, _, _ = checked_inputs(x1, x2)
+        x1, x2, mask1, mask2 = checked_inputs(x1, x2, mask1=mask1, mask2=mask2)
         if which not in ("nngp", "ntk"):
             raise ValueError(f"which is {which!r}: give 'nngp' or 'ntk'")
         if tile is not None and tile < 1:
@@ -244,16 +252,22 @@ class Sequential(Layer):
                 f"the outputs have positions, {outputs[:-1]}: an operator needs one number for "
                 "each pair of inputs; end the network with Flatten or GlobalAvgPool and Dense"
             )
-        found = chosen_devices(devices)
+        found, images = chosen_devices(devices), None
+        if x1.ndim > 2 and mask1 is None:
+            pairs = len(x1) * len(x1 if x2 is None else x2)
+            images = large_chain(self._flat(self.place), features, pairs)
         return KernelOperator(
             net=self,
             chain=as_chain(self._flat(self.place), features) if x1.ndim == 2 else None,
             x1=np.asarray(x1),
             x2=None if x2 is None else np.asarray(x2),
             which=which,
-            size=tile or default_size(x1.shape[1:], found),
+            size=tile or default_size(x1.shape[1:], found, images),
             memory=as_bytes("memory", memory),
             devices=found,
+            mask1=None if mask1 is None else np.asarray(mask1),
+            mask2=None if x2 is None or mask2 is None else np.asarray(mask2),
+            images=images,
         )
 
     def at_width(self, width: int) -> "Sequential":

@@ -1,7 +1,7 @@
 """Lanczos' method: extreme eigenvalues of a symmetric matrix that is known by its products.
 
-The recurrence is matfree's, with full reorthogonalisation. What stands here is how to go on from a
-space that is not large enough yet, and what its numbers prove about the spectrum.
+The recurrence is matfree's. What stands here is how to go on from a space that is not large enough
+yet, with all its vectors or with the last one only, and what its numbers prove about the spectrum.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from matfree import decomp
 Product = Callable[[Array], Array]
 
 BLOCK = 4
-"""Products between two looks at what has been found."""
+"""Products between two looks at what has been found, half as many where no vector is kept."""
 _HALVINGS = 30  # in the search for the upper bound
 
 
@@ -26,7 +26,7 @@ class Krylov(NamedTuple):
     Parameters
     ----------
     basis
-        One vector in a row; rows from ``dimension`` on mean nothing.
+        One vector in a row; rows from ``dimension`` on mean nothing. No rows if none is kept.
     diagonal
         Of the tridiagonal matrix.
     off_diagonal
@@ -69,6 +69,7 @@ def krylov_space(
     *,
     products: int,
     enough: Callable[[Krylov], Bool[Array, ""]] | None = None,
+    keep: bool = True,
 ) -> Krylov:
     """Return the space spanned by a vector and its images.
 
@@ -82,17 +83,26 @@ def krylov_space(
         How many; no more than the length of the vectors.
     enough
         Whether a space will do; it is asked every few products. None takes all of them.
+    keep
+        Whether all vectors are kept, and each made orthogonal to all before it; otherwise only to
+        the last two, in memory and time that do not grow with their number.
 
     Notes
     -----
+    Without all vectors, orthogonality is lost once a Ritz pair has converged to about the root of
+    rounding. Copies of it appear then, while the largest and the smallest Ritz value, with their
+    residuals, stay right to rounding: C. C. Paige (1980), Linear Algebra Appl. 34, 235.
+
     Lanczos' method for the matrix restricted to the complement of the space, from what the last
     product has there, goes on exactly as for the matrix itself.
     """
     size = start.shape[0]
     products = min(products, size)
-    block = products if enough is None else min(BLOCK, products)
+    block = products if enough is None else min(BLOCK if keep else BLOCK // 2, products)
     blocks = -(-products // block)
-    tridiagonal = decomp.tridiag_sym(block, materialize=False, custom_vjp=False)
+    tridiagonal = decomp.tridiag_sym(
+        block, materialize=False, custom_vjp=False, reortho="full" if keep else "none"
+    )
 
     def grow(done: Array, space: Krylov, vector: Array) -> tuple[Krylov, Array]:
         def project(i: Array, v: Array) -> Array:
@@ -100,6 +110,9 @@ def krylov_space(
             return v - (earlier @ v) @ earlier
 
         def outside(v: Array) -> Array:
+            if not keep:
+                last = space.basis[0]
+                return (image := product(v)) - (last @ image) * last
             return lax.fori_loop(0, done, project, product(v))
 
         new = tridiagonal(outside, vector)
@@ -107,7 +120,7 @@ def krylov_space(
         beside = jnp.append(beside, jnp.linalg.norm(new.residual))
         place = done * block
         grown = Krylov(
-            lax.dynamic_update_slice(space.basis, basis, (place, 0)),
+            lax.dynamic_update_slice(space.basis, basis, (place, 0)) if keep else basis[-1:],
             lax.dynamic_update_slice(space.diagonal, diagonal, (place,)),
             lax.dynamic_update_slice(space.off_diagonal, beside, (place,)),
             place + block,
@@ -115,7 +128,8 @@ def krylov_space(
         return _up_to_breakdown(grown), new.residual
 
     zeros = jnp.zeros(blocks * block, start.dtype)
-    space = Krylov(jnp.zeros((blocks * block, size), start.dtype), zeros, zeros, jnp.asarray(0))
+    kept = jnp.zeros((blocks * block if keep else 1, size), start.dtype)
+    space = Krylov(kept, zeros, zeros, jnp.asarray(0))
     if enough is None or blocks == 1:
         return grow(jnp.asarray(0), space, start)[0]
 

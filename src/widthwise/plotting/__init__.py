@@ -18,8 +18,10 @@ from widthwise.plotting.marks import reference_line as reference_line
 from widthwise.plotting.marks import theory as theory
 from widthwise.plotting.pictures import Picture as Picture
 from widthwise.plotting.pictures import Pictures as Pictures
+from widthwise.plotting.placing import placed as placed
 from widthwise.plotting.style import PALETTE as PALETTE
 from widthwise.plotting.style import colour as colour
 from widthwise.plotting.style import paper_style as paper_style
+from widthwise.plotting.style import styled as styled
 from widthwise.plotting.surfaces import surface as surface
 from widthwise.plotting.svg import svg as svg

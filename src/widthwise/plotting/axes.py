@@ -7,11 +7,12 @@ from typing import Any, Literal, SupportsFloat
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from widthwise.plotting.numbers import error_bars, free_lines
+from widthwise.plotting.placing import current_placing
 from widthwise.plotting.style import Numbers, house_style, printed_size
 
 
@@ -59,25 +60,40 @@ def new_figure(
     if titles and len(titles) != panels:
         message = f"{len(titles)} titles were given for {panels} panels; give one each, or none."
         raise ValueError(message)
-    if ax is not None:
-        if panels > 1:
-            raise ValueError(f"one ax was given for {panels} panels: leave it out.")
-        if titles:
-            ax.set_title(titles[0])
-        return _owner(ax), (ax,)
+    placing = current_placing()
+    place = ax if ax is not None or placing is None else placing.next_place()
     across = min(panels, columns or (2 if panels == 4 else 3))
     down = math.ceil(panels / across)
     with house_style():
-        whole = printed_size(size[0] * across, size[1] * down, across)
-        figure = Figure(figsize=whole, layout="compressed")
-        axes = tuple(
-            figure.subplots(down, across, squeeze=False, sharex=sharex, sharey=sharey).flat
-        )
-        for spare in axes[panels:]:
-            spare.remove()
+        if place is None:
+            whole = printed_size(size[0] * across, size[1] * down, across)
+            place = Figure(figsize=whole, layout="compressed")
+        if isinstance(place, Figure | SubFigure):
+            grid = place.subplots(down, across, squeeze=False, sharex=sharex, sharey=sharey)
+            axes = tuple(grid.flat)
+            for spare in axes[panels:]:
+                spare.remove()
+            axes = axes[:panels]
+        else:
+            axes = _given(place, panels)
         for panel, title in zip(axes, titles, strict=False):
             panel.set_title(title)
-    return figure, axes[:panels]
+    figure = _owner(axes[0])
+    if placing is not None:
+        placing.made.append(figure)
+    return figure, axes
+
+
+def _given(place: Axes | Sequence[Axes], panels: int) -> tuple[Axes, ...]:
+    """Return axes of the caller's if there is one for each panel."""
+    axes = (place,) if isinstance(place, Axes) else tuple(np.ravel(np.asarray(place, object)))
+    if len(axes) != panels:
+        count = "one ax was" if len(axes) == 1 else f"{len(axes)} axes were"
+        raise ValueError(
+            f"{count} given for {panels} {'panel' if panels == 1 else 'panels'}: give one for "
+            "each, or a figure or subfigure to draw them in."
+        )
+    return axes
 
 
 def _owner(ax: Axes) -> Figure:

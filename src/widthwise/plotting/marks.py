@@ -5,7 +5,7 @@ from typing import SupportsFloat
 import numpy as np
 from matplotlib.axes import Axes
 
-from widthwise.plotting.style import INK, Numbers, colour, marker
+from widthwise.plotting.style import INK, Numbers, colour, marker, size, thickness
 
 DASHES = {
     "solid": "-",
@@ -38,7 +38,7 @@ def theory(
         np.asarray(y),
         color=colour(color),
         linestyle=_dash(dash),
-        linewidth=1.8,
+        linewidth=thickness(1.8),
         label=label or None,
     )
 
@@ -74,10 +74,10 @@ def measured(
         yerr=None if error is None else np.asarray(error),
         color=colour(color),
         marker=marker(color),
-        markersize=5.0,
+        markersize=size(5.0),
         linestyle="none",
-        elinewidth=1.2,
-        capsize=2.5,
+        elinewidth=thickness(1.2),
+        capsize=size(2.5),
         capthick=1.2,
         zorder=3,
     )
@@ -106,7 +106,7 @@ def reference_line(
     if (x is None) == (y is None):
         message = f"a reference line needs exactly one of x and y, not x={x} and y={y}."
         raise ValueError(message)
-    style = {"color": INK, "alpha": 0.6, "linewidth": 1.0, "linestyle": DASHES["dashed"]}
+    style = {"color": INK, "alpha": 0.6, "linewidth": thickness(1.0), "linestyle": DASHES["dashed"]}
     if x is not None:
         ax.axvline(float(x), label=label or None, **style)
     elif y is not None:
@@ -115,7 +115,15 @@ def reference_line(
 
 def diagonal(ax: Axes, label: str = "") -> None:
     """Draw the line y = x behind everything else."""
-    ax.axline((0, 0), slope=1, color=INK, alpha=0.6, linewidth=1.0, zorder=1, label=label or None)
+    ax.axline(
+        (0, 0),
+        slope=1,
+        color=INK,
+        alpha=0.6,
+        linewidth=thickness(1.0),
+        zorder=1,
+        label=label or None,
+    )
 
 
 def power_law(
@@ -134,7 +142,7 @@ def power_law(
         height * (positions / start) ** power,
         color=INK,
         alpha=0.6,
-        linewidth=1.0,
+        linewidth=thickness(1.0),
         linestyle=DASHES["dashed"],
         label=label or f"slope {power:g}".replace("-", "−"),
     )
@@ -160,12 +168,12 @@ def cobweb(ax: Axes, iterates: Numbers, label: str = "", *, color: int = 0) -> N
         corners[:-1],
         np.concatenate([values[:1], corners[2:]]),
         color=colour(color),
-        linewidth=1.0,
+        linewidth=thickness(1.0),
         alpha=0.9,
         label=label or None,
     )
     start = values[:1]
-    ax.plot(start, start, color=colour(color), linestyle="none", marker="o", markersize=4.0)
+    ax.plot(start, start, color=colour(color), linestyle="none", marker="o", markersize=size(4.0))
 
 
 def _dash(name: str) -> str | tuple:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
 from numpy.typing import ArrayLike
+
+from widthwise.plotting.sheets import PAPER, StyleSheet, settings_of
 
 Numbers = ArrayLike | Sequence[Any] | float | int
 """What drawing functions take: arrays, numbers, and lists or tuples of them."""
@@ -66,6 +67,8 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
+_LINE, _MARKER = SETTINGS["lines.linewidth"], SETTINGS["lines.markersize"]
+
 COLUMN, PAGE = 3.4, 7.0
 """Widths of a column and of a page of a paper, in inches."""
 
@@ -73,13 +76,29 @@ _over: ContextVar[Mapping[Any, Any]] = ContextVar("over the house", default=Mapp
 
 
 def colour(series: int) -> str:
-    """Return the colour of a numbered series; numbers beyond the palette start it again."""
-    return PALETTE[series % len(PALETTE)]
+    """Return the colour of a numbered series; numbers beyond the palette start it again.
+
+    The palette is that of the style sheet in force, if it has one.
+    """
+    cycle = _over.get().get("axes.prop_cycle")
+    own = cycle.by_key().get("color", ()) if cycle else ()
+    colours = own or PALETTE
+    return colours[series % len(colours)]
 
 
 def marker(series: int) -> str:
     """Return the marker of a numbered series."""
     return MARKERS[series % len(MARKERS)]
+
+
+def thickness(points: float) -> float:
+    """Return the width of a line of the house under the style sheet in force."""
+    return points * _over.get().get("lines.linewidth", _LINE) / _LINE
+
+
+def size(points: float) -> float:
+    """Return the size of a marker of the house under the style sheet in force."""
+    return points * _over.get().get("lines.markersize", _MARKER) / _MARKER
 
 
 @contextmanager
@@ -104,10 +123,25 @@ def paper_style() -> Iterator[None]:
     >>> print(figure.get_figwidth())
     3.4
     """
-    file = resources.files("widthwise.plotting") / "paper.mplstyle"
-    with resources.as_file(file) as path:
-        settings = mpl.rc_params_from_file(path, use_default_template=False)
-    token = _over.set(dict(settings))
+    with styled(PAPER):
+        yield
+
+
+@contextmanager
+def styled(style: StyleSheet | None) -> Iterator[None]:
+    """Draw the library's own figures under a style sheet laid over the house style.
+
+    Parameters
+    ----------
+    style
+        As `settings_of` takes it; None changes nothing.
+
+    Raises
+    ------
+    ValueError
+        If there is no such style.
+    """
+    token = _over.set(_over.get() if style is None else settings_of(style))
     try:
         yield
     finally:
@@ -115,8 +149,13 @@ def paper_style() -> Iterator[None]:
 
 
 def printed_size(width: float, height: float, panels: int) -> tuple[float, float]:
-    """Return the size of a figure of some panels side by side, in inches."""
-    if not _over.get():
+    """Return the size of a figure of some panels side by side, in inches.
+
+    A style sheet that says how large figures are means those of one panel, a column of a paper;
+    several panels take a page.
+    """
+    if "figure.figsize" not in _over.get():
         return width, height
-    wanted = COLUMN if panels == 1 else PAGE
+    column = float(_over.get()["figure.figsize"][0])
+    wanted = column if panels == 1 else column * PAGE / COLUMN
     return wanted, height * wanted / width

@@ -13,6 +13,7 @@ from widthwise.numerics.wording import with_error
 from widthwise.report.citations import bibliography
 from widthwise.report.document import document
 from widthwise.report.entries import PAGE
+from widthwise.report.figure_pairs import figure_pairs
 from widthwise.report.tables import csv_text, download
 from widthwise.report.wording import duration, label
 
@@ -92,6 +93,7 @@ def write_comparison(comparison: Comparison, path: str | Path) -> Path:
     path = Path(path)
     runs = (comparison.first, comparison.second)
     bibtex = bibliography(run.reference for run in runs)
+    pairs, missing = figure_pairs(comparison)
     page = document(
         "comparison.html",
         title=f"{label(comparison.first.study)}: two runs",
@@ -104,7 +106,8 @@ def write_comparison(comparison: Comparison, path: str | Path) -> Path:
         rows=pair_rows(comparison.claims),
         quantile=comparison.claims[0].quantile if comparison.claims else 0.0,
         surroundings=comparison.surroundings,
-        notes=comparison.notes,
+        notes=(*comparison.notes, *missing),
+        pairs=pairs,
         table=download(f"{comparison.first.study}-comparison.csv", _csv(comparison)),
         bibtex=bibtex,
         bib=download(f"{comparison.first.study}.bib", bibtex),

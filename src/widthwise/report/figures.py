@@ -4,7 +4,8 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from widthwise.plotting import Picture, pdf, svg
+from widthwise import plotting
+from widthwise.plotting import Picture
 from widthwise.report.tables import Download, Room, download
 
 WIDE = 600
@@ -29,7 +30,9 @@ class FigureCard:
         return self.natural_width > WIDE
 
 
-def cards(pictures: Sequence[Picture], source: str, room: Room | None = None) -> list[FigureCard]:
+def cards(
+    pictures: Sequence[Picture], source: str, room: Room | None = None, *, pdf: bool = True
+) -> list[FigureCard]:
     """Return the pictures of a source, whose name begins the names of files.
 
     Parameters
@@ -40,6 +43,8 @@ def cards(pictures: Sequence[Picture], source: str, room: Room | None = None) ->
         A word for names of files.
     room
         Space for files; what no longer fits is left out.
+    pdf
+        Whether each comes as PDF as well.
 
     Raises
     ------
@@ -53,12 +58,12 @@ def cards(pictures: Sequence[Picture], source: str, room: Room | None = None) ->
                 f"two pictures of {source} are named {name!r}: give each its own name."
             )
     room = room or Room()
-    drawings = [svg(picture, prefix=f"figure-{picture.name}") for picture in pictures]
+    drawings = [plotting.svg(picture, prefix=f"figure-{picture.name}") for picture in pictures]
     room.left -= sum(map(len, drawings))
-    return [_card(*shown, source, room) for shown in zip(pictures, drawings, strict=True)]
+    return [_card(*shown, source, room, pdf) for shown in zip(pictures, drawings, strict=True)]
 
 
-def _card(picture: Picture, drawing: str, source: str, room: Room) -> FigureCard:
+def _card(picture: Picture, drawing: str, source: str, room: Room, pdf: bool) -> FigureCard:
     stem = f"{source}-{picture.name}"
     found = re.search(r'viewBox="0 0 ([\d.]+)', drawing)
     return FigureCard(
@@ -68,5 +73,5 @@ def _card(picture: Picture, drawing: str, source: str, room: Room) -> FigureCard
         svg=drawing,
         natural_width=round(float(found[1]) * 4 / 3) if found else WIDE,
         csv=room.take(lambda: download(f"{stem}.csv", picture.csv())),
-        pdf=room.take(lambda: download(f"{stem}.pdf", pdf(picture))),
+        pdf=room.take(lambda: download(f"{stem}.pdf", plotting.pdf(picture))) if pdf else None,
     )

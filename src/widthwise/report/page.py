@@ -40,7 +40,7 @@ class Way:
     href: str
 
 
-def write_page(run: Run, path: str | Path | None = None) -> Path:
+def write_page(run: Run, path: str | Path | None = None, *, pdf: bool = True) -> Path:
     """Write the report page of a run; the file appears whole or not at all.
 
     Parameters
@@ -49,6 +49,8 @@ def write_page(run: Run, path: str | Path | None = None) -> Path:
         A finished run.
     path
         The HTML file, by default ``report.html`` beside the run file.
+    pdf
+        Whether figures can be saved as PDF as well; drawing those takes longer than the page.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def write_page(run: Run, path: str | Path | None = None) -> Path:
         The file.
     """
     path = run.path.with_name("report.html") if path is None else Path(path)
-    write_text(render(run, folder=path.parent), path)
+    write_text(render(run, folder=path.parent, pdf=pdf), path)
     return path
 
 
@@ -66,6 +68,7 @@ def render(
     folder: Path | None = None,
     figures: Sequence[FigureCard] | None = None,
     ways: Sequence[Way] = (),
+    pdf: bool = True,
 ) -> str:
     """Return the report page of a run as HTML.
 
@@ -79,9 +82,11 @@ def render(
         Its pictures, if they are drawn already.
     ways
         Links to the pages of a site that this one belongs to.
+    pdf
+        Whether figures that are not drawn yet come as PDF as well.
     """
     room = Room()
-    shown = cards(run.figures(), run.study, room) if figures is None else figures
+    shown = cards(run.figures(), run.study, room, pdf=pdf) if figures is None else figures
     tables, omitted = summaries(run, room)
     netcdf = Path(os.path.relpath(run.path, folder or run.path.parent)).as_posix()
     bibtex = bibliography([run.reference])

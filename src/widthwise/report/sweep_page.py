@@ -13,6 +13,7 @@ from typing import Any
 from widthwise.experiments import JudgedClaim, claim_rows
 from widthwise.experiments.parameters import value_in_words
 from widthwise.report.citations import bibliography
+from widthwise.report.closed_forms import closed_forms, free_parameters, theory_data
 from widthwise.report.document import document, fragment
 from widthwise.report.entries import Entry
 from widthwise.report.figures import FigureCard
@@ -60,8 +61,10 @@ def render_sweep(
     packed = [_packed(entry, cards(entry), share) for entry in sweep.entries]
     claims = tuple(itertools.chain.from_iterable(entry.claims for entry in sweep.entries))
     bibtex = bibliography([first.reference])
+    forms = closed_forms(sweep)
     return document(
         "sweep.html",
+        "theory.js",
         "sweep.js",
         title=sweep_title(sweep),
         source=f"{len(sweep.entries)} runs",
@@ -76,6 +79,9 @@ def render_sweep(
         rows=[_row(sweep, entry) for entry in sweep.entries],
         packed=packed,
         data=_script_data(_data(sweep)),
+        forms=forms,
+        free=free_parameters(sweep, forms),
+        theory=_script_data(theory_data(sweep, forms)),
         claims_csv=download(f"{first.study}-sweep.csv", _csv(sweep)),
         bibtex=bibtex,
         bib=download(f"{first.study}.bib", bibtex),

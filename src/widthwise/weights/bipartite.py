@@ -106,10 +106,7 @@ class BipartiteGaussian:
         ValueError
             If the matrices have another shape or are not finite, or there is no density.
         """
-        given = checked_matrices(matrices)
-        if given.shape[1:] != self.shape:
-            raise ValueError(f"matrices are {given.shape[1:]} and the law is of {self.shape}")
-        return self.law.log_density(bipartite_components(given))
+        return self.law.log_density(bipartite_components(checked_matrices(matrices, self.shape)))
 
     def sample(self, key: jax.Array, count: int) -> Float[np.ndarray, "k m n"]:
         """Draw independent matrices in float64.

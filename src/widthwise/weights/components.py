@@ -1,36 +1,47 @@
 """From matrices to sums of squares in irreducible coordinates, in one pass over the entries.
 
-A matrix is read once into the cache and summed in float64: its rows, its columns, the squares of
-its entries and their products across the diagonal. No D^2 x D^2 object exists, and the cost is
-O(rows x columns) for each matrix. Where such sums would cancel, as when the mean is much larger
-than the scatter, the matrix is centred first.
+A matrix is read once into the cache and summed there: its rows, its columns, the squares of its
+entries and their products across the diagonal. Runs of at most a few thousand float32 numbers are
+summed as such, all else in float64. No D^2 x D^2 object exists, and the cost is O(rows x columns)
+for each matrix. Where such sums would cancel, as when the mean is much larger than the scatter, or
+leave the range of float32, the matrix is centred first, in float64.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from widthwise.numerics.threads import one_thread_per_core
+from widthwise.numerics.threads import cores, one_thread_per_core
 from widthwise.weights.law import Components
 
 Matrices = Shaped[np.ndarray, "..."] | Shaped[Array, "..."] | Sequence
 """One matrix, or independent ones along the first axis: of NumPy, JAX, or lists of numbers."""
 
-_BLOCK = 2**17  # entries that are worked on at a time
-_TILE = 128
-_CANCELLED = 1e-6  # of the sum of squares: what is left below that is computed anew
+_BLOCK = 2**18  # entries that are worked on at a time
+_STRIP, _RUN = 8, 4096
+_CANCELLED = {"float32": 1e-2, "float64": 1e-6}  # of the squares: what is below is computed anew
 _MANY = 2**21  # entries from which on all cores are used
 SMALLEST_TIED = 4
 
 
-def checked_matrices(given: Matrices) -> Shaped[np.ndarray, "k m n"]:
+def checked_matrices(
+    given: Matrices, shape: tuple[int, int] | None = None
+) -> Shaped[np.ndarray, "k m n"]:
     """Return matrices (matrix, row, column) as float32 or float64, finite or not.
+
+    Parameters
+    ----------
+    given
+        The matrices.
+    shape
+        Rows and columns that they must have.
 
     Raises
     ------
     ValueError
-        If there are none, an axis is shorter than two, or they are not real numbers.
+        If there are none, an axis is shorter than two, they are not real numbers, or have another
+        shape.
     """
     w = np.asarray(given)
     if w.ndim == 2:
@@ -44,6 +55,11 @@ def checked_matrices(given: Matrices) -> Shaped[np.ndarray, "k m n"]:
         raise ValueError(
             f"matrices are {w.shape[1]} x {w.shape[2]}: at least two rows and two columns are "
             "needed to permute any"
+        )
+    if shape is not None and w.shape[1:] != shape:
+        raise ValueError(
+            f"matrices are {w.shape[1]} x {w.shape[2]}, and the law is one of {shape[0]} x "
+            f"{shape[1]}: give matrices of its shape"
         )
     if w.dtype in (np.float32, np.float64):
         return w
@@ -95,12 +111,13 @@ def tied_components(matrices: Matrices) -> Components:
     d = check_square(w.shape)
     rows, columns, squares, products, diagonal = _in_blocks(w, _tied_sums)
     total, rows, columns = _beyond_mean(rows, columns)
-    diagonal = diagonal - rows - columns - total[:, None]
+    for part in (rows, columns, total[:, None]):
+        diagonal -= part
     outer = d * d * total**2
     rest = squares - outer - d * (_dots(rows) + _dots(columns))
     crossed = products - outer - 2 * d * np.einsum("ki,ki->k", rows, columns)
     halves = np.stack([rest + crossed, rest - crossed]) / 2
-    doubtful = np.flatnonzero(halves.min(axis=0) < _CANCELLED * squares)
+    doubtful = _doubtful(w, halves.min(axis=0), squares)
     if doubtful.size:
         found = _in_blocks(w[doubtful], _centred_sums)
         total[doubtful], rows[doubtful], columns[doubtful] = found[:3]
@@ -131,7 +148,7 @@ def bipartite_components(matrices: Matrices) -> Components:
     rows, columns, squares = _in_blocks(w, _sums)
     total, rows, columns = _beyond_mean(rows, columns)
     rest = squares - m * n * total**2 - n * _dots(rows) - m * _dots(columns)
-    doubtful = np.flatnonzero(rest < _CANCELLED * squares)
+    doubtful = _doubtful(w, rest, squares)
     if doubtful.size:
         found = _in_blocks(w[doubtful], _centred_sums)
         total[doubtful], rows[doubtful], columns[doubtful] = found[:3]
@@ -153,17 +170,23 @@ def _finite(trivial: np.ndarray, *squares: np.ndarray) -> Components:
     return Components(trivial, shaped)
 
 
+def _doubtful(w: np.ndarray, rest: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Which matrices have sums that cancelled, overflowed or lost small numbers."""
+    kind = np.finfo(w.dtype)
+    held = np.isfinite(squares) & (squares > w[0].size * float(kind.tiny / kind.eps))
+    return np.flatnonzero(~(held & (rest >= _CANCELLED[w.dtype.name] * squares)))
+
+
 def _sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
     """Means of rows and of columns, and the sum of squares."""
-    y = w.astype(np.float64, copy=False)
-    m, n = y.shape[1:]
-    return y @ np.full(n, 1 / n), np.full(m, 1 / m) @ y, _dots(y)
+    m, n = w.shape[1:]
+    rows, columns = w @ np.full(n, 1 / n, w.dtype), np.full(m, 1 / m, w.dtype) @ w
+    return rows.astype(np.float64), columns.astype(np.float64), _dots(w)
 
 
 def _tied_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
     """Find also the sum of products across the diagonal, and the diagonal."""
-    y = w.astype(np.float64, copy=False)
-    return *_sums(y), _across(y), np.einsum("kii->ki", y).copy()
+    return *_sums(w), _across(w), np.einsum("kii->ki", w).astype(np.float64)
 
 
 def _centred_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -172,12 +195,13 @@ def _centred_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
     Of that the sum of squares if it is rectangular; otherwise those of the symmetric and of the
     antisymmetric part, and the diagonal.
     """
-    shift = w.mean(axis=(1, 2), keepdims=True)
-    y = np.subtract(w, shift, dtype=np.float64)
+    y = w.astype(np.float64)
+    shift = y.mean(axis=(1, 2), keepdims=True)
+    y -= shift
     mean, rows, columns = _beyond_mean(*_sums(y)[:2])
     y -= (rows + mean[:, None])[:, :, None]
     y -= columns[:, None, :]
-    edges = (shift[:, 0, 0].astype(np.float64) + mean, rows, columns)
+    edges = (shift[:, 0, 0] + mean, rows, columns)
     if y.shape[1] != y.shape[2]:
         return *edges, _dots(y)
     turned = y.transpose(0, 2, 1)
@@ -187,42 +211,49 @@ def _centred_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
 def _beyond_mean(
     rows: np.ndarray, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the mean of each matrix, and take it from what its rows and columns have, in place."""
     mean = rows.mean(axis=1)
-    return mean, rows - mean[:, None], columns - mean[:, None]
+    rows -= mean[:, None]
+    columns -= mean[:, None]
+    return mean, rows, columns
 
 
 def _dots(x: np.ndarray) -> np.ndarray:
-    """Sum of squares of each item."""
-    flat = np.ascontiguousarray(x).reshape(len(x), 1, -1)
-    return np.matmul(flat, flat.transpose(0, 2, 1))[:, 0, 0]
+    """Sum of squares of each item, of a run of entries at a time."""
+    flat = x.reshape(len(x), -1)
+    whole = flat.shape[1] - flat.shape[1] % _RUN
+    runs, rest = flat[:, :whole].reshape(len(x), -1, 1, _RUN), flat[:, None, whole:]
+    squares = np.matmul(runs, runs.transpose(0, 1, 3, 2)).sum(axis=(1, 2, 3), dtype=np.float64)
+    return squares + np.matmul(rest, rest.transpose(0, 2, 1))[:, 0, 0]
 
 
-def _across(y: np.ndarray) -> np.ndarray:
-    """Sum of products of entries across the diagonal, tile by tile: strides stay in the cache."""
-    total, starts = np.zeros(len(y)), range(0, y.shape[1], _TILE)
-    for i in starts:
-        for j in range(0, i + 1, _TILE):
-            upper, lower = y[:, j : j + _TILE, i : i + _TILE], y[:, i : i + _TILE, j : j + _TILE]
-            total += (2 - (i == j)) * np.einsum("kij,kji->k", upper, lower)
-    return total
+def _across(w: np.ndarray) -> np.ndarray:
+    """Sum of products of entries across the diagonal.
+
+    It is the trace of the square: of products of few rows with few columns, which read whole cache
+    lines, as strided sums would not.
+    """
+    count, size = w.shape[:2]
+    whole = size - size % _STRIP
+    rows = w[:, :whole].reshape(count, -1, _STRIP, size)
+    columns = w[:, :, :whole].reshape(count, size, -1, _STRIP).transpose(0, 2, 1, 3)
+    rest = np.matmul(w[:, whole:], w[:, :, whole:])
+    squares = np.einsum("kaii->ka", np.matmul(rows, columns)).sum(axis=1, dtype=np.float64)
+    return squares + np.einsum("kii->k", rest)
 
 
 def _in_blocks(
     w: np.ndarray, of_block: Callable[[np.ndarray], tuple[np.ndarray, ...]]
 ) -> list[np.ndarray]:
-    def quietly(block: np.ndarray) -> tuple[np.ndarray, ...]:
-        with np.errstate(invalid="ignore", over="ignore"):  # each thread has settings of its own
-            return of_block(block)
-
-    if w.size >= _MANY:
-        with one_thread_per_core() as pool:
-            parts = list(pool.map(quietly, _blocks(w)))
-    else:
-        parts = [quietly(block) for block in _blocks(w)]
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-
-
-def _blocks(w: np.ndarray) -> Iterator[np.ndarray]:
     step = max(1, _BLOCK // (w.shape[1] * w.shape[2]))
-    for start in range(0, len(w), step):
-        yield w[start : start + step]
+
+    def found(part: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+        with np.errstate(invalid="ignore", over="ignore"):  # each thread has settings of its own
+            return [of_block(part[start : start + step]) for start in range(0, len(part), step)]
+
+    if w.size >= _MANY and len(w) > 1:
+        with one_thread_per_core() as pool:
+            parts = [sums for some in pool.map(found, np.array_split(w, cores())) for sums in some]
+    else:
+        parts = found(w)
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]

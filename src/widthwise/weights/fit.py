@@ -159,7 +159,8 @@ def fit(matrices: Matrices, symmetry: str = "tied") -> Fit[Any]:
 
     Notes
     -----
-    float32 is safe: sums are taken of centred numbers in float64.
+    float32 is safe: short runs of its numbers are summed as they are, and all else in float64;
+    where sums would cancel, matrices are centred in float64 first.
 
     Examples
     --------

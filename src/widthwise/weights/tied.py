@@ -125,10 +125,7 @@ class TiedGaussian:
         ValueError
             If the matrices have another size or are not finite, or there is no density.
         """
-        given = checked_matrices(matrices)
-        if given.shape[1:] != self.shape:
-            raise ValueError(f"matrices are {given.shape[1:]} and the law is of {self.shape}")
-        return self.law.log_density(tied_components(given))
+        return self.law.log_density(tied_components(checked_matrices(matrices, self.shape)))
 
     def sample(self, key: jax.Array, count: int) -> Float[np.ndarray, "k d d"]:
         """Draw independent matrices in float64, at O(D^2) each.

@@ -145,7 +145,7 @@ def test_refused_networks(net, message):
     ("changes", "error", "message"),
     [
         ({"data": (X, Y[:1])}, ValueError, r"targets have shape \(1,\): give \(2,\)"),
-        ({"data": (X, np.ones((2, 2)))}, ValueError, "implemented for one output"),
+        ({"data": (X, np.ones((2, 2)))}, ValueError, "for 2 inputs and one output"),
         ({"data": (np.full((2, 3), np.nan), Y)}, ValueError, "not finite"),
         ({"x_test": np.ones((2, 4))}, ValueError, "inputs of one shape"),
         ({"richness": 0}, ValueError, "give centered=True"),

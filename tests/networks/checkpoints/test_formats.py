@@ -139,10 +139,31 @@ def test_folders_whole_and_in_shards(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(ValueError, match="lack 1 arrays, first 'lost'"):
         load_weights(tmp_path)
     place.unlink()
-    with pytest.raises(ValueError, match="Name one file"):
+    listed = f"2 files of weights: {base}-1.{suffix}, {base}-2.{suffix}. Name one of them"
+    with pytest.raises(ValueError, match=listed):
         load_weights(tmp_path)
     written(tmp_path, f"{base}.{suffix}", write(ARRAYS))
     assert set(load_weights(tmp_path)) == set(names)
+
+
+def test_folders_of_other_contents(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no file of weights \(.safetensors, .npz"):
+        load_weights(tmp_path)
+    part = tmp_path / "unet"
+    part.mkdir()
+    written(part, "diffusion_pytorch_model.safetensors", safetensors_bytes(ARRAYS))
+    with pytest.raises(ValueError, match="own only: unet/diffusion_pytorch"):
+        load_weights(tmp_path)
+    for state in ("training_args.bin", "optimizer.pt", "rng_state_0.pth", "other.npz"):
+        written(part, state, b"")  # are not weights, or not what the folder is named for
+    assert set(load_weights(part)) == set(ARRAYS)
+    written(tmp_path, "seed 1.safetensors", safetensors_bytes(ARRAYS))
+    written(tmp_path, "optimizer.pt", b"")
+    assert set(load_weights(tmp_path)) == set(ARRAYS)
+    for seed in range(2, 15):
+        written(tmp_path, f"seed {seed}.npz", b"")
+    with pytest.raises(ValueError, match=r"14 files of weights: .* and 2 more\. Name one"):
+        load_weights(tmp_path)
 
 
 def onnx_model(tensors, nodes):

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Iterable
 
-_MASKS = "masks go to a network of widthwise itself: net.kernel(x1, x2, mask1=..., mask2=...)"
 _INTERNAL = "it serves to write layers of the archived kind: write a widthwise.networks.Layer"
 
 STAX = {
@@ -18,12 +17,12 @@ STAX = {
     "ImageResize": "resize the images before the network with jax.image.resize, or pool by "
     "stax.AvgPool",
     "Index": "index the inputs before the network, or the outputs after it",
-    "MaskedArray": _MASKS,
+    "MaskedArray": "outputs are plain arrays, zero in the padding; give mask_constant=... to "
+    "kernel_fn and apply_fn",
     "Slice": "slice the inputs before the network, or the outputs after it",
     "layer": _INTERNAL,
     "requires": _INTERNAL,
     "supports_masking": _INTERNAL,
-    "unmask_fn": _MASKS,
 }
 PACKAGE = {
     "experimental": "the tangent kernel of a TensorFlow function is not offered: rewrite the "

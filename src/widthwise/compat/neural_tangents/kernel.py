@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 
+from widthwise import networks
 from widthwise.compat.neural_tangents.blocks import Blocks
+from widthwise.compat.neural_tangents.masking import split_mask
 from widthwise.dynamics.matrices import concrete
 from widthwise.networks import Features, Sequential
 
@@ -54,7 +56,9 @@ def analytic(
     x1: Shaped[ArrayLike, "..."],
     x2: Shaped[ArrayLike, "..."] | None,
     names: tuple[str, ...],
+    *,
     blocks: Blocks = WHOLE,
+    mask_constant: float | int | None = None,
 ) -> tuple[Any, ...]:
     """Compute fields of the Kernel of a network, no more than they need.
 
@@ -68,13 +72,22 @@ def analytic(
         The fields.
     blocks
         How many inputs to take at a time.
+    mask_constant
+        What stands in the padding of the inputs; None if there is none.
     """
+
+    def kernel(x1: Array, x2: Array | None = None, **options: bool) -> networks.Kernel:
+        (one, mask1), other = split_mask(x1, mask_constant), (None, None)
+        if x2 is not None:
+            other = split_mask(x2, mask_constant)
+        return net.kernel(one, other[0], mask1=mask1, mask2=other[1], **options)
+
     first = jnp.asarray(x1)
     second = None if x2 is None else jnp.asarray(x2)
     same = x2 is None or x1 is x2 or _equal(first, second)
     found: dict[str, Any] = {"x1_is_x2": jnp.asarray(same)}
     if not {"nngp", "ntk"}.isdisjoint(names) or (same and not {"cov1", "cov2"}.isdisjoint(names)):
-        pair = blocks.run(net.kernel, first, None if same else second)
+        pair = blocks.run(kernel, first, None if same else second)
         found |= {"nngp": zipped(pair.nngp, 2), "ntk": zipped(pair.ntk, 2)}
     if same and "nngp" in found:
         found["cov1"] = jnp.moveaxis(jnp.diagonal(found["nngp"]), -1, 0)
@@ -82,7 +95,7 @@ def analytic(
     elif not same:
         for name, x in (("cov1", first), ("cov2", second)):
             if name in names and x is not None:
-                found[name] = zipped(net.kernel(x, diagonal=True).nngp, 1)
+                found[name] = zipped(kernel(x, diagonal=True).nngp, 1)
     if not {"is_gaussian", "shape1", "shape2"}.isdisjoint(names):
         outputs = net.output(Features(first.shape[1:], dtype=first.dtype), net.place)
         found["is_gaussian"] = outputs.law != "other"
@@ -112,4 +125,6 @@ def _equal(x1: Array, x2: Array | None) -> bool:
     if x2 is None or x1.shape != x2.shape:
         return False
     one, other = concrete(x1), concrete(x2)
-    return one is not None and other is not None and bool(np.array_equal(one, other))
+    return (
+        one is not None and other is not None and bool(np.array_equal(one, other, equal_nan=True))
+    )

@@ -15,6 +15,7 @@ from widthwise.compat.neural_tangents.settings import (
 )
 from widthwise.compat.neural_tangents.steps import Single
 from widthwise.compat.neural_tangents.triple import Triple, triple
+from widthwise.compat.neural_tangents.widened import widened, widths
 
 Numbers = tuple[str, str, str] | None
 
@@ -26,7 +27,7 @@ def Dense(
     batch_axis: int = 0,
     channel_axis: int = -1,
     parameterization: str = "ntk",
-    s: tuple[int, int] = (1, 1),
+    s: tuple[float | int, float | int] = (1, 1),
 ) -> Triple:
     """Fully connected layer, :class:`widthwise.Dense`.
 
@@ -36,8 +37,10 @@ def Dense(
         If a setting is out of range, unknown, or not offered.
     """
     given.axes("Dense", batch_axis, channel_axis)
-    layer = nn.Dense(given.whole(out_dim), **given.gains(W_std, b_std))
-    return triple(Single(layer, given.form("Dense", parameterization, s)))
+    form = given.form("Dense", parameterization)
+    width, factor = widths("Dense", form, out_dim, s)
+    layer = nn.Dense(width, **given.gains(W_std, b_std))
+    return triple(Single(widened(layer, factor), form))
 
 
 def _convolution(make: Callable[..., nn.Layer]) -> Callable[..., Triple]:
@@ -52,18 +55,20 @@ def _convolution(make: Callable[..., nn.Layer]) -> Callable[..., Triple]:
         b_std: Any = None,
         dimension_numbers: Numbers = None,
         parameterization: str = "ntk",
-        s: tuple[int, int] = (1, 1),
+        s: tuple[float | int, float | int] = (1, 1),
     ) -> Triple:
         window = tuple(int(size) for size in filter_shape)
         given.channels_last(name, dimension_numbers, len(window))
+        form = given.form(name, parameterization)
+        width, factor = widths(name, form, out_chan, s)
         made = make(
-            given.whole(out_chan),
+            width,
             window,
             strides=given.sizes(strides),
             padding=given.named(f"padding of {name}", Padding, padding),
             **given.gains(W_std, b_std),
         )
-        return triple(Single(made, given.form(name, parameterization, s)))
+        return triple(Single(widened(made, factor), form))
 
     layer.__name__ = layer.__qualname__ = name
     layer.__doc__ = f":class:`widthwise.{name}`, of inputs (examples, positions..., channels)."
@@ -88,40 +93,44 @@ def GlobalSelfAttention(
     b_std: Any = None,
     attention_mechanism: str | AttentionMechanism = "SOFTMAX",
     pos_emb_type: str | PositionalEmbedding = "NONE",
-    **rest: Any,
+    pos_emb_p_norm: float | int = 2,
+    pos_emb_decay_fn: Callable[[Any], Any] | None = None,
+    n_chan_pos_emb: int | None = None,
+    W_pos_emb_std: Any = 1.0,
+    val_pos_emb: bool = False,
+    batch_axis: int = 0,
+    channel_axis: int = -1,
 ) -> Triple:
-    """Self-attention with linear scaling, :class:`widthwise.SelfAttention`.
+    """Self-attention, :class:`widthwise.SelfAttention` with :class:`widthwise.PositionEmbedding`.
 
     Raises
     ------
     ValueError, NotImplementedError
-        If a setting is out of range, unknown, or not offered.
+        If a setting is out of range, unknown, or not offered; without linear scaling, kernels
+        need the mechanism ``"IDENTITY"``.
     """
     name = "GlobalSelfAttention"
-    embedding = "add positional embeddings to the inputs"
-    given.axes(name, rest.pop("batch_axis", 0), rest.pop("channel_axis", -1))
-    pos_emb = given.named("pos_emb_type", PositionalEmbedding, pos_emb_type)
+    given.axes(name, batch_axis, channel_axis)
+    join = given.named("pos_emb_type", PositionalEmbedding, pos_emb_type)
     mechanism = given.named("attention_mechanism", AttentionMechanism, attention_mechanism)
-    given.only(
-        name,
-        linear_scaling=(linear_scaling, True, "use linear scaling, where keys equal queries"),
-        n_chan_val=(n_chan_val, n_chan_key, "give keys and values equally many channels"),
-        pos_emb_type=(pos_emb, "NONE", embedding),
-        val_pos_emb=(rest.pop("val_pos_emb", False), False, embedding),
-    )
-    known = {"pos_emb_p_norm", "pos_emb_decay_fn", "n_chan_pos_emb", "W_pos_emb_std"}
-    if unknown := sorted(rest.keys() - known):  # the others describe embeddings there are none of
-        raise TypeError(f"{name} has no argument {', '.join(unknown)}")
-    if n_heads < 1 or n_chan_key % n_heads:
-        raise ValueError(
-            f"{name} was given {n_chan_key} channels for {n_heads} heads: give a multiple of the "
-            "number of heads"
+    positions = None
+    if join != "NONE":
+        positions = nn.PositionEmbedding(
+            "sum" if join == "SUM" else "concatenation",
+            std=given.number(W_pos_emb_std),
+            decay=pos_emb_decay_fn,
+            power=pos_emb_p_norm,
+            width=given.whole(n_chan_pos_emb),
+            values=val_pos_emb,
         )
     layer = nn.SelfAttention(
-        n_chan_out,
-        n_heads,
-        head_width=n_chan_key // n_heads,
-        mechanism=mechanism.lower(),  # pyright: ignore[reportArgumentType]
+        given.whole(n_chan_out),
+        given.whole(n_heads),
+        head_width=given.whole(n_chan_key),
+        value_width=given.whole(n_chan_val),
+        mechanism=mechanism.lower(),
+        scaling="linear" if linear_scaling else "sqrt",
+        positions=positions,
         key_std=given.number(W_key_std),
         query_std=given.number(W_query_std),
         value_std=given.number(W_value_std),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -61,7 +62,7 @@ def monte_carlo_kernel_fn(
 
     Returns
     -------
-    ``kernel_fn(x1, x2, get)``.
+    ``kernel_fn(x1, x2, get, **settings of apply_fn)``, such as ``mask_constant``.
 
     Raises
     ------
@@ -83,10 +84,11 @@ def monte_carlo_kernel_fn(
     if not counts or min(counts) < 2:
         raise ValueError(f"n_samples is {n_samples}: give at least 2 networks, errors need them")
 
-    def estimate(x1: Array, x2: Array | None, get: Get, members: int) -> Any:
-        kernels = monte_carlo_kernel(
-            _network(init_fn, apply_fn, x1), x1, x2, key=typed_key(key), members=members
-        )
+    def estimate(
+        x1: Array, x2: Array | None, get: Get, members: int, settings: dict[str, Any]
+    ) -> Any:
+        network = _network(init_fn, apply_fn, x1, settings)
+        kernels = monte_carlo_kernel(network, x1, x2, key=typed_key(key), members=members)
 
         def compute(names: tuple[str, ...]) -> tuple[Array, ...]:
             return tuple(jnp.asarray(getattr(kernels, name).value, x1.dtype) for name in names)
@@ -97,11 +99,12 @@ def monte_carlo_kernel_fn(
         x1: Shaped[ArrayLike, "..."],
         x2: Shaped[ArrayLike, "..."] | None = None,
         get: Get = None,
+        **settings: Any,
     ) -> Any:
         first, second = jnp.asarray(x1), None if x2 is None else jnp.asarray(x2)
         if isinstance(n_samples, int):
-            return estimate(first, second, get, n_samples)
-        return _each(lambda members: estimate(first, second, get, members), counts)
+            return estimate(first, second, get, n_samples, settings)
+        return _each(lambda members: estimate(first, second, get, members, settings), counts)
 
     return kernel_fn
 
@@ -111,10 +114,16 @@ def _each(estimate: Callable[[int], Any], counts: list[int]) -> Iterator[Any]:
         yield estimate(members)
 
 
-def _network(init_fn: Callable[..., Any], apply_fn: Callable[..., Any], x: Array) -> Any:
+def _network(
+    init_fn: Callable[..., Any],
+    apply_fn: Callable[..., Any],
+    x: Array,
+    settings: dict[str, Any],
+) -> Any:
     """Give the network as :func:`widthwise.monte_carlo_kernel` takes it."""
     draw = _Draw(init_fn, x.shape)
-    outputs = jax.eval_shape(lambda key: apply_fn(draw(key), x), jax.random.key(0))
+    f = partial(apply_fn, **settings) if settings else apply_fn
+    outputs = jax.eval_shape(lambda key: f(draw(key), x), jax.random.key(0))
     if outputs.ndim != 2:
         raise NotImplementedError(
             f"outputs of shape {outputs.shape} are not offered: end the network with Flatten or "
@@ -122,9 +131,9 @@ def _network(init_fn: Callable[..., Any], apply_fn: Callable[..., Any], x: Array
         )
     if isinstance(init_fn, InitFn) and isinstance(apply_fn, ApplyFn):
         apply_fn.architecture.require_no_dropout()
-        if init_fn.architecture is apply_fn.architecture:
+        if init_fn.architecture is apply_fn.architecture and not settings:
             return init_fn.architecture.layer
-    return draw, OneExample(apply_fn)
+    return draw, OneExample(f)
 
 
 def _listed(axes: int | Sequence[int]) -> list[int]:

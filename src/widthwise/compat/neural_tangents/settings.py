@@ -28,33 +28,26 @@ class AttentionMechanism(enum.Enum):
 
 
 class PositionalEmbedding(enum.Enum):
-    """Positional embeddings of attention; only NONE is offered."""
+    """How attention joins embeddings of positions to its inputs."""
 
     NONE = "NONE"
     SUM = "SUM"
     CONCAT = "CONCAT"
 
 
-def form(owner: str, parameterization: str, s: tuple[int, int] = (1, 1)) -> Form:
+def form(owner: str, parameterization: str) -> Form:
     """Check a parametrization.
 
     Raises
     ------
     ValueError
         If it is unknown.
-    NotImplementedError
-        If widths are scaled.
     """
     name = str(parameterization).lower()
     if name not in FORMS:
         raise ValueError(
             f"parameterization of {owner} is {parameterization!r}: give 'ntk' or 'standard'; for "
             "muP or mean field build a widthwise.Sequential"
-        )
-    if tuple(s) != (1, 1):
-        raise NotImplementedError(
-            f"s={tuple(s)} of {owner} is not offered: leave it out. The kernels do not depend on "
-            "it, and a wider finite network has a larger width"
         )
     return cast(Form, name)
 

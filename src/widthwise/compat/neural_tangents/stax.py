@@ -41,6 +41,7 @@ from widthwise.compat.neural_tangents.linear import ConvLocal as ConvLocal
 from widthwise.compat.neural_tangents.linear import ConvTranspose as ConvTranspose
 from widthwise.compat.neural_tangents.linear import Dense as Dense
 from widthwise.compat.neural_tangents.linear import GlobalSelfAttention as GlobalSelfAttention
+from widthwise.compat.neural_tangents.masking import unmask_fn as unmask_fn
 from widthwise.compat.neural_tangents.settings import AttentionMechanism as AttentionMechanism
 from widthwise.compat.neural_tangents.settings import Padding as Padding
 from widthwise.compat.neural_tangents.settings import PositionalEmbedding as PositionalEmbedding

@@ -85,13 +85,13 @@ def LayerNorm(
     batch_axis: int = 0,
     channel_axis: int = -1,
 ) -> Triple:
-    """Normalize over the channels, or over all positions and channels.
+    """Normalize over the channels, and over axes of positions.
 
     Parameters
     ----------
     axis
-        One axis, that of the channels, or all but that of the examples, counted from the front:
-        (1, 2, 3) for images.
+        That of the channels, alone or with axes of positions, such as (1, 2, 3) or (2, -1) for
+        images; the last one is that of the channels.
     eps
         Added to the variance.
     batch_axis, channel_axis
@@ -104,12 +104,16 @@ def LayerNorm(
     """
     given.axes("LayerNorm", batch_axis, channel_axis)
     over = (axis,) if isinstance(axis, int) else tuple(axis)
-    if len(over) > 1 and sorted(over) != list(range(1, len(over) + 1)):
+    *rest, channels = sorted(over, key=lambda index: (index == -1, index))
+    if channels == 0 or channels < -1 or 0 in rest:
         raise NotImplementedError(
-            f"axis={axis!r} of LayerNorm is not offered: give -1, the channels, or all axes but "
-            "the first, (1, 2, 3) for images"
+            f"axis={axis!r} of LayerNorm is not offered: give -1, the channels, or with them axes "
+            "of positions, such as (1, 2, 3) for images"
         )
-    return triple(Single(nn.LayerNorm(positions=len(over) > 1, epsilon=eps)))
+    everything = channels > 0 and rest == list(range(1, channels))
+    positions = tuple(index - 1 if index > 0 else index + 1 for index in rest)
+    over_positions = bool(rest) if everything else positions or False
+    return triple(Single(nn.LayerNorm(positions=over_positions, epsilon=eps)))
 
 
 def Dropout(rate: float | int, mode: str = "train") -> Triple:

@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 from widthwise.compat.neural_tangents.blocks import Blocks
 from widthwise.compat.neural_tangents.get import Get, answered
 from widthwise.compat.neural_tangents.kernel import FIELDS, WHOLE, Kernel, analytic
+from widthwise.compat.neural_tangents.masking import split_mask
 from widthwise.compat.neural_tangents.steps import Single, Steps, network
 from widthwise.networks import Dropout, Layer, Sequential
 from widthwise.networks.keyed import call
@@ -88,7 +89,12 @@ class ApplyFn:
         self.architecture = architecture
 
     def __call__(
-        self, params: Any, inputs: Shaped[ArrayLike, "..."], *, rng: jax.Array | None = None
+        self,
+        params: Any,
+        inputs: Shaped[ArrayLike, "..."],
+        *,
+        rng: jax.Array | None = None,
+        mask_constant: float | int | None = None,
     ) -> Float[Array, "n *outputs"]:
         """Evaluate the network.
 
@@ -100,18 +106,24 @@ class ApplyFn:
             Examples along the first axis.
         rng
             Random key, for networks with Dropout only.
+        mask_constant
+            What stands in the padding of the inputs, possibly NaN; None if there is none. Outputs
+            are plain arrays, zero in the padding.
 
         Raises
         ------
         ValueError
             If the network has Dropout and there is no key.
         """
-        x = jnp.asarray(inputs)
+        x, mask = split_mask(jnp.asarray(inputs), mask_constant)
         if rng is None:
             self.architecture.require_no_dropout()
-            return jax.vmap(params)(x)
-        keys = jax.random.split(typed_key(rng), len(x))
-        return jax.vmap(lambda one, key: call(params, one, key))(x, keys)
+        keys = None if rng is None else jax.random.split(typed_key(rng), len(x))
+
+        def one(x: Array, mask: Array | None, key: jax.Array | None) -> Array:
+            return call(params, x, key) if mask is None else params(x, key=key, mask=mask)
+
+        return jax.vmap(one)(x, mask, keys)
 
 
 class KernelFn:
@@ -130,6 +142,8 @@ class KernelFn:
         x1: Any,
         x2: Any = None,
         get: Get = None,
+        *,
+        mask_constant: float | int | None = None,
         **settings: Any,
     ) -> Any:
         """Compute kernels.
@@ -141,6 +155,8 @@ class KernelFn:
         get
             ``"nngp"``, ``"ntk"`` or another field of :class:`Kernel`; a tuple of such names; or
             None for the whole Kernel.
+        mask_constant
+            What stands in the padding of the inputs, possibly NaN; None if there is none.
         settings
             Settings of the archived library, accepted at their defaults.
 
@@ -160,7 +176,9 @@ class KernelFn:
                 )
 
         def compute(names: tuple[str, ...]) -> tuple[Any, ...]:
-            return analytic(self.layer, x1, x2, names, self.blocks)
+            return analytic(
+                self.layer, x1, x2, names, blocks=self.blocks, mask_constant=mask_constant
+            )
 
         if get is None:
             return Kernel(*compute(FIELDS))
@@ -168,7 +186,6 @@ class KernelFn:
 
 
 _SETTINGS = {
-    "mask_constant": (None, "leave out what is masked, and give examples of one shape"),
     "pattern": (None, "give the matrix once, as the layer widthwise.Aggregate(adjacency)"),
     "diagonal_batch": (True, "take the pairs you want from the result"),
     "diagonal_spatial": (False, "take the diagonal of the result in its positions"),

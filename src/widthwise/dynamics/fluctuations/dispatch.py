@@ -95,7 +95,7 @@ def fluctuations(
     69
     """
     points = checked_points(data, x_test)
-    network = _expandable(constants(net, points.features), net)
+    network = _expandable(constants(net, points.features, plain=True), net)
     descent = Descent(
         points.kernel,
         points.targets,

@@ -48,9 +48,9 @@ def deep_linear_saddle(depth: int, descent: Descent) -> DeepLinear:
     ValueError
         If the descent diverges.
     """
-    ones = np.ones(depth + 1)
+    ones, none = np.ones(depth + 1), np.zeros(depth + 1)
     problem = Problem(
-        Constants((identity,) * depth, weight_std=ones, rate=ones, ratio=ones),
+        Constants((identity,) * depth, ones, rate=ones, ratio=ones, bias_std=none, bias_rate=none),
         descent.input_kernel,
         descent.trained,
         float(descent.richness),

@@ -12,6 +12,7 @@ from widthwise.activations import Activation
 from widthwise.activations.standard import identity
 from widthwise.networks import Dense, Elementwise, Sequential
 from widthwise.networks.layer import walk
+from widthwise.networks.table import ParameterRow
 
 _SAME = 1e-9  # relative difference of constants that is rounding
 
@@ -33,17 +34,32 @@ class Constants:
     ratio
         Widths of hidden layers l and l + 1 divided, for l = 0 .. L; one where either is no hidden
         layer.
+    bias_std
+        Standard deviation of the effective biases of each layer, zero of the output layer.
+    bias_rate
+        Learning rate of the effective biases of each layer, in units of ``fan_out``, for the
+        output layer of one; zero where there are none.
+    outputs
+        Number of outputs.
     """
 
     activations: tuple[Activation, ...]
     weight_std: Float[np.ndarray, " weights"]
     rate: Float[np.ndarray, " weights"]
     ratio: Float[np.ndarray, " weights"]
+    bias_std: Float[np.ndarray, " weights"]
+    bias_rate: Float[np.ndarray, " weights"]
+    outputs: int = 1
 
     @property
     def depth(self) -> int:
         """Number of hidden layers."""
         return len(self.activations)
+
+    @property
+    def biased(self) -> bool:
+        """Whether a layer has biases that start or move away from zero."""
+        return bool(np.any(self.bias_std) or np.any(self.bias_rate))
 
     @property
     def linear(self) -> bool:
@@ -57,33 +73,37 @@ class Constants:
             return np.array([1.0, *(float(phi(jnp.asarray(1.0))) for phi in self.activations)])
 
 
-def constants(net: Sequential, features: int) -> Constants:
+def constants(net: Sequential, features: int, *, plain: bool = False) -> Constants:
     """Read the constants of a network.
 
     Parameters
     ----------
     net
-        ``Dense, activation, ..., Dense(1)`` without biases.
+        ``Dense, activation, ..., Dense``.
     features
         Number of input features.
+    plain
+        Whether biases and several outputs are refused.
 
     Raises
     ------
     TypeError
         If it is no Sequential.
     ValueError
-        If it has other layers, biases or several outputs, or if its parametrization does not
-        train features at infinite width.
+        If it has other layers, if its outputs have random biases, or if its parametrization does
+        not train features at infinite width.
     """
     if not isinstance(net, Sequential):
         raise TypeError(f"net is a {type(net).__name__}: give a Sequential of Dense layers")
     activations = _activations(net)
-    widths = [row.shape[0] for row in net.parameter_table((features,))][:-1]
-    weight_std, rate = _scales(net, features)
+    if plain:
+        _require_plain(net, features)
+    *widths, outputs = [row.shape[0] for row in _weights(net, features)]
+    scales = _scales(net, features)
     wider = net.at_width(2 * max(widths))
     if not all(
         np.allclose(here, there, rtol=_SAME, atol=0)
-        for here, there in zip((weight_std, rate), _scales(wider, features), strict=True)
+        for here, there in zip(scales, _scales(wider, features), strict=True)
     ):
         name = "NTK() and Standard()" if net.parametrization is None else repr(net.parametrization)
         width = widths[-1]
@@ -93,7 +113,14 @@ def constants(net: Sequential, features: int) -> Constants:
             f"MeanField() at richness=1/sqrt({width})={width**-0.5:.4g}"
         )
     ratio = [1.0, *(one / two for one, two in pairwise(widths)), 1.0]
-    return Constants(activations, weight_std, rate, np.array(ratio))
+    weight_std, rate, bias_std, bias_rate = scales
+    if bias_std[-1]:
+        raise ValueError(
+            f"the biases of the outputs start with standard deviation {bias_std[-1]:g} at every "
+            "width, so outputs are random even at infinite width: give the last layer "
+            "Dense(..., bias_std=0) or Dense(..., bias=False)"
+        )
+    return Constants(activations, weight_std, rate, np.array(ratio), bias_std, bias_rate, outputs)
 
 
 def _activations(net: Sequential) -> tuple[Activation, ...]:
@@ -113,13 +140,7 @@ def _activations(net: Sequential) -> tuple[Activation, ...]:
             found.append(after.phi if isinstance(after, Elementwise) else identity)
     if not isinstance(layers[0], Dense) or not isinstance(layers[-1], Dense) or not found:
         raise ValueError(
-            f"the network is {net!r}: give Dense, activation, ..., Dense(1), at least one hidden "
-            "layer"
-        )
-    if layers[-1].width != 1:
-        raise ValueError(
-            f"the network has {layers[-1].width} outputs: mean-field dynamics is implemented for "
-            "one, Dense(1)"
+            f"the network is {net!r}: give Dense, activation, ..., Dense, at least one hidden layer"
         )
     for phi in found:
         _require_trainable(phi)
@@ -144,22 +165,33 @@ def _require_trainable(phi: Activation) -> None:
         )
 
 
-def _scales(
-    net: Sequential, features: int
-) -> tuple[Float[np.ndarray, " weights"], Float[np.ndarray, " weights"]]:
-    """Return the initial scale and the rate of the effective weights of each layer."""
+def _require_plain(net: Sequential, features: int) -> None:
+    """Refuse biases and several outputs."""
     rows = net.parameter_table((features,))
-    if any(row.role == "bias" for row in rows):
+    biases, outputs = any(row.role == "bias" for row in rows), rows[-1].shape[0]
+    if biases or outputs > 1:
         raise ValueError(
-            "the network has biases, which mean-field dynamics does not include: give bias_std="
-            "None, and for biases of the first layer append a constant to the inputs"
+            f"the network has {'biases' if biases else f'{outputs} outputs'}: this theory is known "
+            "for one output without biases; give Dense(1) and bias_std=None, or train an ensemble "
+            "(widthwise.train)"
         )
-    std, rate = [], []
+
+
+def _weights(net: Sequential, features: int) -> list[ParameterRow]:
+    return [row for row in net.parameter_table((features,)) if row.role != "bias"]
+
+
+def _scales(net: Sequential, features: int) -> tuple[Float[np.ndarray, " weights"], ...]:
+    """Return the initial scale and the rate of the effective weights, and biases, of each layer."""
+    rows = net.parameter_table((features,))
+    weights = _weights(net, features)
+    std, rate = np.zeros((2, len(weights))), np.zeros((2, len(weights)))
+    layer = -1
     for row in rows:
-        fan_out, fan_in = row.shape
-        effective = float(row.multiplier * row.init_std)
-        last = row is rows[-1]
-        std.append(effective * (fan_in if last else fan_in**0.5))
-        grows = 1.0 if last else fan_out
-        rate.append(row.sgd * float(row.multiplier) ** 2 * fan_in / grows)
-    return np.array(std), np.array(rate)
+        bias = row.role == "bias"
+        layer += not bias
+        last = layer == len(weights) - 1
+        multiplier, fan_in = float(row.multiplier), 1 if bias else row.shape[1]
+        std[int(bias), layer] = multiplier * float(row.init_std) * (fan_in if last else fan_in**0.5)
+        rate[int(bias), layer] = row.sgd * multiplier**2 * fan_in / (1 if last else row.shape[0])
+    return std[0], rate[0], std[1], rate[1]

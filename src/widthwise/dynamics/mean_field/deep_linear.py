@@ -9,11 +9,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.dynamics.mean_field.assemble import solution
 from widthwise.dynamics.mean_field.linear import (
     Linear,
     Units,
     couple_backward,
     couple_forward,
+    pushed,
     residual,
 )
 from widthwise.dynamics.mean_field.problem import Problem
@@ -40,94 +42,84 @@ def solve_deep_linear(problem: Problem) -> FieldSolution:
     return replace(found, residual=residual(problem, linear, outputs))
 
 
-def march(problem: Problem) -> tuple[Linear, Float[np.ndarray, "t n"]]:
+def march(problem: Problem) -> tuple[Linear, Float[np.ndarray, "t n k"]]:
     """Solve forward in time; return the matrices and the outputs."""
-    units, root = Units.of(problem), problem.root
-    depth, times, r = problem.depth, problem.steps + 1, root.shape[1]
-    m = Linear.empty(depth, times, r)
-    outputs, push = np.zeros((times, problem.points)), np.zeros((times, r))
+    units, depth, times = Units.of(problem), problem.depth, problem.steps + 1
+    root, r, c = units.root, units.root.shape[1], problem.outputs
+    m = Linear.empty(units, times)
+    outputs, delta = np.zeros((2, times, problem.points, c))
     for t in range(times):
-        past, now = slice(0, t), slice(0, t + 1)
+        past, now = slice(0, t * c), slice(0, (t + 1) * c)
         rows, before, until = slice(t * r, (t + 1) * r), slice(0, t * r), slice(0, (t + 1) * r)
+        fields, push = slice(t * c, (t + 1) * c), pushed(problem, root, delta, t)
         for k in range(1, depth + 1):
-            couple_forward(m, units, k, rows, push[past], problem.richness)
-            c, u = m.forward[k][rows, past], units.variance[k - 1]
-            m.h_of_u[k][rows, before] = c @ m.g_of_u[k][past, before]
+            couple_forward(m, units, k, rows, push)
+            ahead = m.forward[k][rows, past]
+            m.h_of_u[k][rows, before] = ahead @ m.g_of_u[k][past, before]
             m.h_of_u[k][rows, rows] = np.eye(r)
-            m.h_of_r[k][rows, past] = c @ m.g_of_r[k][past, past]
-            v = units.variance[k] * units.ratio[k]
-            row = u * m.h_of_u[k][rows, until] @ m.features[k - 1][until, until]
+            m.h_of_r[k][rows, past] = ahead @ m.g_of_r[k][past, past]
+            row = m.h_of_u[k][rows, until] @ units.noise_below(m, k, until, until)
             found = row @ m.h_of_u[k][until, until].T
-            row = v * m.h_of_r[k][rows, past] @ m.gradients[k + 1][past, past]
+            row = m.h_of_r[k][rows, past] @ units.noise_above(m, k, past)
             found += row @ m.h_of_r[k][until, past].T
             m.features[k][rows, until], m.features[k][until, rows] = found, found.T
         for k in range(depth, 0, -1):
-            couple_backward(m, units, k, t, push[past], problem.richness)
-            d, v = m.backward[k][t, before], units.variance[k] * units.ratio[k]
-            m.g_of_r[k][t, past] = d @ m.h_of_r[k][before, past]
-            m.g_of_r[k][t, t] = 1.0
-            m.g_of_u[k][t, before] = d @ m.h_of_u[k][before, before]
-            from_r = v * m.g_of_r[k][t, now] @ m.gradients[k + 1][now, now]
-            u = units.variance[k - 1]
-            from_u = u * m.g_of_u[k][t, before] @ m.features[k - 1][before, until]
+            couple_backward(m, units, k, fields, push)
+            back = m.backward[k][fields, before]
+            m.g_of_r[k][fields, past] = back @ m.h_of_r[k][before, past]
+            m.g_of_r[k][fields, fields] = np.eye(c)
+            m.g_of_u[k][fields, before] = back @ m.h_of_u[k][before, before]
+            from_r = m.g_of_r[k][fields, now] @ units.noise_above(m, k, now)
+            from_u = m.g_of_u[k][fields, before] @ units.noise_below(m, k, before, until)
             found = from_r @ m.g_of_r[k][now, now].T + from_u @ m.g_of_u[k][now, until].T
-            m.gradients[k][t, now], m.gradients[k][now, t] = found, found
+            m.gradients[k][fields, now], m.gradients[k][now, fields] = found, found.T
             if k == depth:  # g of the last hidden layer is the readout
                 outputs[t] = root @ (
-                    m.h_of_u[k][rows, until] @ from_u + m.h_of_r[k][rows, now] @ from_r
+                    m.h_of_u[k][rows, until] @ from_u.T + m.h_of_r[k][rows, now] @ from_r.T
                 )
-        outputs[t] /= problem.richness
-        force, _ = problem.delta(outputs[t], t)
-        if t < problem.steps:
-            push[t] = problem.learning_rates[t] * (root.T @ force)
+        outputs[t] = outputs[t] / problem.richness + problem.output_bias(delta, t)
+        delta[t], _ = problem.delta(outputs[t], t)
     return m, outputs
 
 
-def as_solution(problem: Problem, m: Linear, outputs: Float[np.ndarray, "t n"]) -> FieldSolution:
+def as_solution(problem: Problem, m: Linear, outputs: Float[np.ndarray, "t n k"]) -> FieldSolution:
     """Leave the basis of directions for the points, and write down all that is determined."""
-    units, root = Units.of(problem), problem.root
-    depth, times, (n, r) = problem.depth, problem.steps + 1, root.shape
-    delta, loss = np.zeros((times, n)), np.zeros(times)
+    units = Units.of(problem)
+    depth, times, c, (n, r) = problem.depth, problem.steps + 1, problem.outputs, units.root.shape
+    delta, loss = np.zeros((times, n, c)), np.zeros(times)
     for t in range(times):
         delta[t], loss[t] = problem.delta(outputs[t], t)
-    push = problem.learning_rates[:, None] * delta[:-1]
-    features = np.zeros((depth, times, n, times, n))
-    gradients = np.zeros((depth, times, n, times, n))
-    forward = np.zeros((depth - 1, times, n, times, n))
-    backward = np.zeros((depth - 1, times, n, times, n))
-    response = np.zeros((times * r, times * n))
-    strictly = np.tril(np.ones((times, times)), -1)
-    pull = np.zeros((times, times * n))
-    for k in range(depth, 1, -1):  # the noise u^k, of points instead of directions
-        memory = units.rate[k] * problem.richness * (m.gradients[k + 1] * strictly)[:, :-1, None]
-        coupling = units.variance[k] * pull
-        coupling[:, :-n] += (memory * push[None]).reshape(times, -1)
-        pull = m.g_of_r[k] @ coupling
-        backward[k - 2] = pull.reshape(times, 1, times, n)
+    push = np.zeros((times, times, n, c))  # what the force at s has moved until t
+    push[:, :-1] = problem.reach[:, :, None, None] * delta[:-1]
+    to_points = np.kron(np.eye(times), units.root)
+    features, gradients, forward, backward, everything = [], [], [], [], slice(None)
     for k in range(1, depth + 1):
-        slope = units.slopes[k]
-        mixed = (m.features[k].reshape(-1, r) @ root.T).reshape(times, r, times, n)
-        features[k - 1] = slope**2 * np.einsum("ik,tksj->tisj", root, mixed)
-        gradients[k - 1] = m.gradients[k][:, None, :, None]
-        if k < depth:  # the noise r^k: each point's own, though their values agree
-            memory = (m.features[k - 1].reshape(-1, r) @ root.T).reshape(times, r, times, n)
-            memory[:, :, :-1] *= units.rate[k - 1] * problem.richness * push
-            memory[:, :, -1] = 0.0
-            coupling = (memory * strictly[:, None, :, None]).reshape(times * r, times * n)
-            if k > 1:
-                coupling += units.variance[k - 1] * units.ratio[k - 1] * response
-            response = m.h_of_u[k] @ coupling
-            shaped = response.reshape(times, r, times, n)
-            forward[k - 1] = slope**2 * np.einsum("ik,tksj->tisj", root, shaped)
-    return FieldSolution(
-        problem=problem,
-        method="deep_linear",
+        features.append(units.slopes[k] ** 2 * to_points @ m.features[k] @ to_points.T)
+        g = m.gradients[k].reshape(times, 1, c, times, 1, c)  # the same at all points
+        gradients.append(np.broadcast_to(g, (times, n, c, times, n, c)))
+    pull = np.zeros((times * c, times * n))
+    for k in range(depth, 1, -1):  # the noise u^k, of points instead of directions
+        memory = m.gradients[k + 1].reshape(times, c, times, c)
+        moved = np.einsum("tcsd,tsnd->tcsn", memory, push).reshape(times * c, times * n)
+        pull = m.g_of_r[k] @ (units.variance[k] * pull + units.rate[k] * problem.richness * moved)
+        shaped = pull.reshape(times, 1, c, times, n)
+        backward.insert(0, np.broadcast_to(shaped, (times, n, c, times, n)))
+    response = np.zeros((times * r, times * n * c))
+    for k in range(1, depth):  # the noise r^k: each point's own, though their values agree
+        memory = units.memory_below(m, k, everything, everything) @ to_points.T
+        memory = memory.reshape(times, r, times, n)
+        coupling = np.einsum("trsn,tsnc->trsnc", memory, push).reshape(times * r, -1)
+        if k > 1:
+            coupling += units.variance[k - 1] * units.ratio[k - 1] * response
+        response = m.h_of_u[k] @ coupling
+        forward.append(units.slopes[k] ** 2 * to_points @ response)
+    return solution(
+        problem,
+        "deep_linear",
         output=outputs,
         delta=delta,
         loss=loss,
         feature_kernel=features,
         gradient_kernel=gradients,
-        forward_response=forward,
-        backward_response=backward,
-        standard_error={},
+        responses=(forward, backward),
     )

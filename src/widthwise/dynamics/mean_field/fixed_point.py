@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from widthwise.dynamics.mean_field.deep_linear import as_solution
-from widthwise.dynamics.mean_field.linear import Linear, distance, sweep
+from widthwise.dynamics.mean_field.linear import Linear, Units, distance, sweep
 from widthwise.dynamics.mean_field.problem import Problem
 from widthwise.dynamics.mean_field.solution import FieldSolution
 
@@ -44,9 +44,9 @@ def solve_fixed_point(
         raise ValueError("method 'fixed_point' is for linear networks: give Identity(), or 'auto'")
     if not 0 <= damping < 1:
         raise ValueError(f"damping is {damping}: give a number in [0, 1)")
-    times, r = problem.steps + 1, problem.root.shape[1]
-    m = Linear.empty(problem.depth, times, r)
-    outputs, error = np.zeros((times, problem.points)), np.inf
+    times = problem.steps + 1
+    m = Linear.empty(Units.of(problem), times)
+    outputs, error = np.zeros((times, problem.points, problem.outputs)), np.inf
     count = 0
     while count < max_sweeps:
         count += 1

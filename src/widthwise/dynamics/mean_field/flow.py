@@ -91,8 +91,8 @@ def _descend(
         name: _at_both(error, ends) if name in _KERNELS else error[ends]
         for name, error in found.standard_error.items()
     }
-    none = np.zeros((0, *kept["feature_kernel"].shape[1:]))  # to noise per step, not per time
-    kept |= {"forward_response": none, "backward_response": none}
+    for name in ("forward_response", "backward_response"):  # to noise per step, not per time
+        kept[name] = getattr(found, name)[:0, ends]
     return replace(found, problem=problem, standard_error=errors, **kept)
 
 
@@ -106,7 +106,8 @@ def _largest(solution: FieldSolution, changes: dict[str, np.ndarray]) -> float:
 
 
 def _at_both(kernels: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    return kernels[:, ends][:, :, :, ends]
+    second = 1 + kernels.ndim // 2  # axes: layer, time and what it has, time and what that has
+    return kernels[:, ends].take(ends, second)
 
 
 def _extrapolated(fine: FieldSolution, coarse: FieldSolution, factor: float) -> FieldSolution:

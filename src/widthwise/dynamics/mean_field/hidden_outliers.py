@@ -44,7 +44,8 @@ def hidden_outliers(
 
     Notes
     -----
-    The effective weights change by ``eta gamma0 rate delta g phi^T / D`` in an update. The fields
+    The effective weights change by ``eta gamma0 rate delta g phi^T / D`` in an update, and after
+    it for as long as momentum lasts. The fields
     of the solution are ``M phi`` forward and ``(D / N) M^T g`` backward, M being the initial
     matrix, which fixes the units of its responses. Points without a force, such as test points,
     add spikes of strength zero, which change nothing; they are kept since sampled responses may
@@ -86,18 +87,20 @@ def hidden_outliers(
     known = solution.problem.constants
     ratio = 1 / float(known.ratio[layer])  # of rows to columns
     sigma = float(known.weight_std[layer]) * ratio**0.5
-    push = solution.problem.learning_rates[:, None] * solution.delta[:updates]
-    push = push * (solution.richness * float(known.rate[layer]) * ratio**0.5 / sigma)
+    strength = solution.richness * float(known.rate[layer]) * ratio**0.5 / sigma
+    n, k = solution.problem.points, known.outputs
+    delta = strength * solution.delta[:updates].reshape(updates, n * k)
     kept = _SAMPLED if solution.standard_error else _EXACT
 
     def until(t: int) -> Spikes:
+        push = solution.problem.reach[t, :t, None] * delta[:t]
         phi, g, forward, backward = (
-            array[:t, :, :t].reshape(push[:t].size, push[:t].size)
-            for array in (
-                solution.feature_kernel[layer - 1],
-                solution.gradient_kernel[layer],
-                solution.forward_response[layer - 1] * (sigma / ratio),
-                solution.backward_response[layer - 1] * sigma,
+            array.reshape(updates + 1, a, updates + 1, b)[:t, :, :t].reshape(t * a, t * b)
+            for array, a, b in (
+                (solution.feature_kernel[layer - 1], n, n),
+                (solution.gradient_kernel[layer], n * k, n * k),
+                (solution.forward_response[layer - 1] * (sigma / ratio), n, n * k),
+                (solution.backward_response[layer - 1] * sigma, n * k, n),
             )
         )
         (p, p_inverse), (q, q_inverse) = (_whitened(kernel, kept) for kernel in (phi, g))
@@ -106,7 +109,7 @@ def hidden_outliers(
             np.eye(q.shape[1]),
             p_inverse.T @ (forward @ g) @ q_inverse,
             q_inverse.T @ (backward @ phi) @ p_inverse,
-            q.T @ (push[:t].reshape(-1, 1) * p),
+            q.T @ (push.reshape(-1, 1) * np.repeat(p, k, axis=0)),
         )
 
     times = checked_steps(range(updates + 1) if steps is None else steps, updates)

@@ -20,18 +20,32 @@ class Points(NamedTuple):
     kernel
         ``x x^T / features`` of all, (n, n).
     targets
-        Of the training points, (p,).
+        Of the training points, (p,), or (p, k) for several outputs.
     features
         Number of input features.
     """
 
     kernel: Float[np.ndarray, "n n"]
-    targets: Float[np.ndarray, " p"]
+    targets: Float[np.ndarray, "p *outputs"]
     features: int
 
 
-def checked_points(data: Data, x_test: Shaped[ArrayLike, "..."] | None) -> Points:
-    """Check inputs (p, features) and (m, features), and targets (p,) or (p, 1).
+def checked_points(
+    data: Data, x_test: Shaped[ArrayLike, "..."] | None, *, outputs: int = 1, labels: bool = False
+) -> Points:
+    """Check inputs (p, features) and (m, features), and targets (p,) or (p, outputs).
+
+    Parameters
+    ----------
+    data
+        Inputs and targets.
+    x_test
+        Further inputs, or None.
+    outputs
+        Number of outputs, k.
+    labels
+        Whether targets of several outputs may be labels, integers (p,) from 0 to k - 1, instead
+        of probabilities (p, k).
 
     Raises
     ------
@@ -47,13 +61,29 @@ def checked_points(data: Data, x_test: Shaped[ArrayLike, "..."] | None) -> Point
     x, y = np.asarray(first, np.float64), np.asarray(data[1], np.float64)
     if x.ndim != 2:
         raise ValueError(f"inputs have shape {x.shape}: give (points, features)")
-    if y.shape not in ((len(x),), (len(x), 1)):
-        raise ValueError(
-            f"targets have shape {y.shape}: give ({len(x)},), one for each input; mean-field "
-            "dynamics is implemented for one output"
-        )
     require_finite("the targets", y)
+    y = _shaped(y, len(x), outputs, labels)
     if not np.any(x):
         raise ValueError("all inputs are zero: nothing can be learned from them")
     both = x if second is None else np.concatenate([x, np.asarray(second, np.float64)])
-    return Points(both @ both.T / x.shape[1], y.reshape(-1), x.shape[1])
+    return Points(both @ both.T / x.shape[1], y, x.shape[1])
+
+
+def _shaped(
+    y: Float[np.ndarray, "..."], points: int, outputs: int, labels: bool
+) -> Float[np.ndarray, "p *outputs"]:
+    """Return targets (p,) of one output, (p, k) of several."""
+    if outputs == 1 and y.shape in ((points,), (points, 1)):
+        return y.reshape(-1)
+    if outputs > 1 and y.shape == (points, outputs):
+        return y
+    if outputs > 1 and labels and y.shape == (points,):
+        if not np.isin(y, np.arange(outputs)).all():
+            raise ValueError(f"targets are {y}: give labels 0 to {outputs - 1}, one of each input")
+        return np.eye(outputs)[y.astype(int)]
+    shape = f"({points},)" if outputs == 1 else f"({points}, {outputs})"
+    also = f", or labels ({points},)" if outputs > 1 and labels else ""
+    raise ValueError(
+        f"targets have shape {y.shape}: give {shape}{also}, for {points} inputs and "
+        + ("one output" if outputs == 1 else f"{outputs} outputs")
+    )

@@ -1,5 +1,6 @@
 """Independent solutions of one problem, averaged, with the standard error of the average."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -50,13 +51,13 @@ def _response(pairs: Sequence[tuple[np.ndarray, np.ndarray]], lag: int) -> np.nd
     of these choices means nothing: only the product, the average ``<phi r>`` of features and
     field, does. It reaches back to fields at times ``s < t + lag``.
     """
-    times, points = pairs[0][0].shape[:2]
-    rows = times * points
-    flat = [(r.reshape(rows, rows), kernel.reshape(rows, rows)) for r, kernel in pairs]
+    times = len(pairs[0][0])
+    columns = math.isqrt(pairs[0][1].size)
+    flat = [(r.reshape(-1, columns), kernel.reshape(columns, columns)) for r, kernel in pairs]
     product = np.mean([r @ kernel for r, kernel in flat], axis=0)
     field = Whitened.of(np.mean([kernel for _, kernel in flat], axis=0))
     pivots = np.asarray(field.pivots)
     averages = solve_triangular(field.factor[pivots], product[:, pivots].T, lower=True).T
-    reaction = np.arange(rows) // points
-    averages[reaction[:, None] + lag <= reaction[pivots][None, :]] = 0.0
+    reaction, action = (np.arange(size) // (size // times) for size in (len(product), columns))
+    averages[reaction[:, None] + lag <= action[pivots][None, :]] = 0.0
     return field.responses(averages)

@@ -16,8 +16,8 @@ from widthwise.dynamics.mean_field.points import Data, checked_points
 from widthwise.dynamics.mean_field.problem import Problem
 from widthwise.dynamics.mean_field.sampled import solve_sampled
 from widthwise.dynamics.mean_field.solution import FieldSolution
-from widthwise.dynamics.mean_field.two_layer import solve_two_layer
-from widthwise.dynamics.training import Times
+from widthwise.dynamics.mean_field.two_layer import has_grid, solve_two_layer
+from widthwise.dynamics.training import Times, check_rates
 from widthwise.networks import Sequential
 from widthwise.numerics.choices import check_choice
 from widthwise.numerics.memory import refuse_beyond_memory
@@ -37,6 +37,7 @@ def dmft(
     steps: int | None = None,
     times: Times | None = None,
     learning_rate: Times = 1.0,
+    momentum: float | int | None = None,
     richness: float | int = 1.0,
     loss: Loss = "mean",
     x_test: Shaped[ArrayLike, "..."] | None = None,
@@ -56,10 +57,11 @@ def dmft(
     Parameters
     ----------
     net
-        ``Dense, activation, ..., Dense(1)`` without biases, in a parametrization that trains
-        features at infinite width: ``MeanField()`` or ``MuP()``, with any gains.
+        ``Dense, activation, ..., Dense``, in a parametrization that trains features at infinite
+        width: ``MeanField()`` or ``MuP()``, with any gains. Biases of the outputs start at zero,
+        ``Dense(k, bias_std=0)``, or are none.
     data
-        Inputs (p, features) and targets (p,) or (p, 1).
+        Inputs (p, features) and targets (p,) or (p, 1); (p, k) for k outputs.
     steps
         Number of updates of gradient descent, T.
     times
@@ -69,9 +71,14 @@ def dmft(
     richness
         gamma_0 > 0; towards 0 the tangent kernel stops moving, and `predict` is the answer.
     loss
-        ``"mean"`` or ``"sum"``: half the mean or sum over samples of squared errors;
-        ``"cross_entropy"``: mean over samples, labels 0 and 1, f the logit; or a function of
-        outputs (p,) and targets (p,) that JAX can differentiate, whose values are summed.
+        ``"mean"`` or ``"sum"``: half the mean or sum over samples and outputs of squared errors;
+        ``"cross_entropy"``: mean over samples; of one output, the logit of labels 0 and 1; of
+        several, softmax of them with labels 0 to k - 1, (p,), or rows of probabilities; or a
+        function of outputs and targets, (p,) or (p, k), that JAX can differentiate, whose values
+        are summed.
+    momentum
+        Heavy-ball momentum in [0, 1) of gradient descent, None for none: each update adds to
+        ``momentum`` times the last velocity, as `optax.sgd` does.
     x_test
         Further inputs (m, features) at which outputs and kernels are followed.
     sample_weight
@@ -121,7 +128,6 @@ def dmft(
     ('two_layer', (11, 1), 0.566591)
     """
     check_choice("method", method, _METHODS)
-    points = checked_points(data, x_test)
     check_positive(tolerance=tolerance)
     if not 0 < richness < math.inf:
         raise ValueError(
@@ -130,17 +136,25 @@ def dmft(
         )
     if (steps is None) == (times is None):
         raise ValueError("give either steps, for gradient descent, or times, for gradient flow")
+    if momentum is not None:
+        check_rates(1.0, momentum)
+        if times is not None:
+            raise ValueError("momentum was given with times: it belongs to steps")
     rates = _rates(learning_rate, steps)
     weight = None if sample_weight is None else np.asarray(sample_weight, np.float64)
     if times is not None and weight is not None and weight.ndim > 1:
         raise ValueError("sample_weight has a row for each update, of which gradient flow has none")
+    features = np.shape(data[0])[-1] if isinstance(data, tuple) and np.ndim(data[0]) == 2 else 1
+    network = constants(net, features)
+    points = checked_points(data, x_test, outputs=network.outputs, labels=loss == "cross_entropy")
     problem = Problem(
-        constants(net, points.features),
+        network,
         points.kernel,
         len(points.targets),
         float(richness),
         rates,
         checked_force(loss, points.targets, weight, len(rates)),
+        float(momentum or 0.0),
     )
     solver = _solver(problem, method, sites, key)
     scale = float(np.max(np.abs(points.targets))) or 1.0
@@ -167,7 +181,7 @@ def _solver(
         return solve_deep_linear
     if method == "fixed_point":
         return solve_fixed_point
-    quadrature = method == "two_layer" and problem.root.shape[1] == 1
+    quadrature = method == "two_layer" and has_grid(problem)
     if key is None and not quadrature:
         raise ValueError(f"method {method!r} draws random numbers here: give key=jax.random.key(0)")
     words = [] if key is None else np.asarray(jax.random.key_data(key)).ravel().tolist()
@@ -209,19 +223,21 @@ def _checked_times(times: Times) -> Float[np.ndarray, " t"]:
 
 def _first_step(problem: Problem, solver: Callable[[Problem], FieldSolution]) -> float:
     """Half the time in which the fastest mode of the lazy network decays."""
-    start = solver(problem.at(np.zeros(0))).ntk(0)[: problem.train, : problem.train]
-    fastest = np.linalg.eigvalsh(start)[-1] * problem.learning_rates[0]
+    k, n, p = problem.outputs, problem.points, problem.train
+    start = solver(problem.at(np.zeros(0))).ntk(0).reshape(n, k, n, k)[:p, :, :p]
+    fastest = np.linalg.eigvalsh(start.reshape(p * k, p * k))[-1] * problem.learning_rates[0]
     if problem.force.loss in ("mean", "cross_entropy"):
-        fastest /= problem.train
+        fastest /= p * (k if problem.force.loss == "mean" else 1)
     return _STEP / max(fastest, 1e-300)
 
 
 def _check_memory(problem: Problem) -> None:
     times = problem.steps + 1
-    entries = (times * problem.points) ** 2
+    entries, k = (times * problem.points) ** 2, problem.outputs
     refuse_beyond_memory(
-        8 * entries * 4 * problem.depth * (_REPLICAS + 1),
-        f"two-time kernels of {times} times, {problem.points} points, {problem.depth} layers",
+        8 * entries * (1 + k) ** 2 * problem.depth * (_REPLICAS + 1),
+        f"two-time kernels of {times} times, {problem.points} points, {k} outputs, "
+        f"{problem.depth} layers",
         "give fewer steps or points",
     )
 

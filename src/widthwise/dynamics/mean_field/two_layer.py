@@ -1,14 +1,16 @@
 """One hidden layer: neurons interact only through the outputs, so a set of neurons is marched.
 
-Each has pre-activations h (n,) and a readout weight w. With g = w phi'(h), b = learning_rate delta:
+Each has pre-activations h (n,) and readout weights w (k,), one for each output. With
+g_c = w_c phi'(h), b = learning_rate delta:
 
-    h <- h + rate_0 richness K (b g),  w <- w + rate_1 richness b . phi(h),
-    f = <w phi(h)> / richness
+    h <- h + richness (rate_0 K + bias_rate_0) (sum_c b_c g_c),  w_c <- w_c + rate_1 richness b_c .
+    phi(h),  f_c = <w_c phi(h)> / richness
 
-from h = B v, v ~ N(0, sigma_0^2), w ~ N(0, sigma_1^2). This is gradient descent exactly; only the
-average over neurons is approximate. Where the inputs span one direction it is a trapezoidal rule,
-which converges faster than any power for smooth activations; otherwise it runs over points of a
-scrambled Sobol sequence, each with both signs of w, so that f = 0 at first.
+from h = B v + b, v ~ N(0, sigma_0^2), b ~ N(0, bias_std_0^2), w ~ N(0, sigma_1^2); with momentum
+both updates are those of a heavy ball. This is gradient descent exactly; only the average over
+neurons is approximate. Where h and w have one direction each it is a trapezoidal rule, which
+converges faster than any power for smooth activations; otherwise it runs over points of a scrambled
+Sobol sequence, each with both signs of w, so that f = 0 at first.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from widthwise.dynamics.mean_field.assemble import solution
 from widthwise.dynamics.mean_field.normal_points import normal_points, sites_each
 from widthwise.dynamics.mean_field.pointwise import Pointwise
 from widthwise.dynamics.mean_field.problem import Problem
@@ -33,15 +36,15 @@ class Neurons:
     Parameters
     ----------
     directions
-        Standard normal coordinates v, (s, r).
+        Standard normal coordinates v, (s, r), and of biases, if there are any.
     readout
-        Standard normal w, (s,).
+        Standard normal w, (s, k).
     weight
         Part of each in averages, (s,); they sum to one.
     """
 
     directions: Float[np.ndarray, "s r"]
-    readout: Float[np.ndarray, " s"]
+    readout: Float[np.ndarray, "s k"]
     weight: Float[np.ndarray, " s"]
 
 
@@ -51,13 +54,15 @@ def grid(nodes: int) -> Neurons:
     density = np.exp(-(x**2) / 2)
     density /= density.sum()
     v, w = np.meshgrid(x, x, indexing="ij")
-    return Neurons(v.reshape(-1, 1), w.ravel(), np.outer(density, density).ravel())
+    return Neurons(v.reshape(-1, 1), w.reshape(-1, 1), np.outer(density, density).ravel())
 
 
-def scrambled(sites: int, directions: int, rng: np.random.Generator) -> Neurons:
+def scrambled(
+    sites: int, directions: int, rng: np.random.Generator, *, outputs: int = 1
+) -> Neurons:
     """Points of a scrambled Sobol sequence, with both signs of w."""
-    points = normal_points(sites // 2, directions + 1, rng)
-    v, w = points[:-1].T, points[-1]
+    points = normal_points(sites // 2, directions + outputs, rng)
+    v, w = points[:directions].T, points[directions:].T
     return Neurons(np.concatenate([v, v]), np.concatenate([w, -w]), np.full(sites, 1 / sites))
 
 
@@ -86,50 +91,69 @@ def solve_two_layer(
         raise ValueError(
             f"method 'two_layer' was asked for {problem.depth} hidden layers: give one, or 'auto'"
         )
-    if problem.root.shape[1] == 1:
+    if has_grid(problem):
         nodes = 161 if sites is None else max(9, round(sites**0.5))
         nodes += 1 - nodes % 2
         fine, coarse = (march(problem, grid(n)) for n in (nodes, (nodes + 1) // 2))
         residual = float(np.max(np.abs(fine.output - coarse.output)))
         return replace(fine, residual=residual)
     share = sites_each(2**15 if sites is None else sites, len(seeds))
-    directions = problem.root.shape[1]
-    return averaged(lambda rng: march(problem, scrambled(share, directions, rng)), seeds)
+    directions = _start(problem).shape[1]
+
+    def one(rng: np.random.Generator) -> FieldSolution:
+        return march(problem, scrambled(share, directions, rng, outputs=problem.outputs))
+
+    return averaged(one, seeds)
+
+
+def has_grid(problem: Problem) -> bool:
+    """Whether fields and readout weights have one direction each, so that a grid covers them."""
+    return problem.outputs == 1 and _start(problem).shape[1] == 1
+
+
+def _start(problem: Problem) -> Float[np.ndarray, "n r"]:
+    """Initial pre-activations of all points for each standard normal coordinate."""
+    c = problem.constants
+    start = c.weight_std[0] * problem.root
+    if not c.bias_std[0]:
+        return start
+    return np.concatenate([start, np.full((problem.points, 1), c.bias_std[0])], axis=1)
 
 
 def march(problem: Problem, neurons: Neurons) -> FieldSolution:
     """Train a set of neurons."""
-    c, n, times = problem.constants, problem.points, problem.steps + 1
+    c, n, times, k = problem.constants, problem.points, problem.steps + 1, problem.outputs
     phi = Pointwise(c.activations[0])
-    h = c.weight_std[0] * neurons.directions @ problem.root.T
+    h = neurons.directions @ _start(problem).T
     w = c.weight_std[1] * neurons.readout
-    size = np.sqrt(neurons.weight)[:, None]
+    kernel = c.rate[0] * problem.kernel + c.bias_rate[0]
+    speed, turn = np.zeros_like(h), np.zeros_like(w)  # of h before the kernel, and of w
+    size = np.sqrt(neurons.weight)
     features = np.zeros((len(h), times, n))
-    gradients = np.zeros((len(h), times, n))
-    outputs, delta, loss = np.zeros((times, n)), np.zeros((times, n)), np.zeros(times)
+    gradients = np.zeros((len(h), times, n, k))
+    outputs, delta, loss = np.zeros((times, n, k)), np.zeros((times, n, k)), np.zeros(times)
     for t in range(times):
         value, slope = phi(h)
-        outputs[t] = (neurons.weight * w) @ value / problem.richness
+        outputs[t] = value.T @ (neurons.weight[:, None] * w) / problem.richness
+        outputs[t] += problem.output_bias(delta, t)
         delta[t], loss[t] = problem.delta(outputs[t], t)
-        g = w[:, None] * slope
-        features[:, t], gradients[:, t] = size * value, size * g
+        g = slope[:, :, None] * w[:, None, :]
+        features[:, t] = size[:, None] * value
+        gradients[:, t] = size[:, None, None] * g
         if t < problem.steps:
-            push = problem.learning_rates[t] * problem.richness * delta[t]
-            h = h + c.rate[0] * (g * push) @ problem.kernel
-            w = w + c.rate[1] * value @ push
-    flat = (len(h), times * n)
-    shape = (1, times, n, times, n)
-    none = np.zeros((0, times, n, times, n))
-    return FieldSolution(
-        problem=problem,
-        method="two_layer",
+            speed = problem.momentum * speed + np.einsum("snk,nk->sn", g, delta[t])
+            turn = problem.momentum * turn + value @ delta[t]
+            rate = problem.learning_rates[t] * problem.richness
+            h = h + rate * speed @ kernel
+            w = w + rate * c.rate[1] * turn
+    flat = gradients.reshape(len(h), -1), features.reshape(len(h), -1)
+    return solution(
+        problem,
+        "two_layer",
         output=outputs,
         delta=delta,
         loss=loss,
-        feature_kernel=(features.reshape(flat).T @ features.reshape(flat)).reshape(shape),
-        gradient_kernel=(gradients.reshape(flat).T @ gradients.reshape(flat)).reshape(shape),
-        forward_response=none,
-        backward_response=none,
-        standard_error={},
+        gradient_kernel=[flat[0].T @ flat[0]],
+        feature_kernel=[flat[1].T @ flat[1]],
         sites=len(h),
     )

@@ -130,6 +130,8 @@ class Noise:
 
     def extend(self, count: int) -> None:
         """Draw more."""
+        if count == 0:
+            return
         sites = self._rows.shape[1]
         known = self._rows[: self._count]
         given, self._first = self._first[:count], self._first[count:]

@@ -16,5 +16,9 @@ from widthwise.ensembles.distillation.linear import least_squares as least_squar
 from widthwise.ensembles.distillation.linear import limit_of_training as limit_of_training
 from widthwise.ensembles.distillation.linear import logistic_regression as logistic_regression
 from widthwise.ensembles.distillation.linear import minimum_norm as minimum_norm
+from widthwise.ensembles.distillation.modular import PairNetwork as PairNetwork
+from widthwise.ensembles.distillation.modular import PairTransformer as PairTransformer
+from widthwise.ensembles.distillation.modular import fitted_pairs as fitted_pairs
+from widthwise.ensembles.distillation.modular import modular_sums as modular_sums
 from widthwise.ensembles.distillation.networks import fitted_outputs as fitted_outputs
 from widthwise.ensembles.distillation.scores import scores as scores

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import equinox as eqx
@@ -53,22 +53,15 @@ class EquinoxTrial:
         """Return what leaves every layer with parameters."""
         with seen_by() as seen:
             outputs = np.asarray(self._watched(state[0], jnp.asarray(x)))
-        return {**{name: np.concatenate(parts) for name, parts in seen.items()}, "output": outputs}
+        layers = {name: np.concatenate([p.ravel() for p in parts]) for name, parts in seen.items()}
+        return {**layers, "output": outputs}
 
     def pull(self, state: State, x: Any, y: Any) -> float:
         """Sum of the absolute derivatives of the loss by the outputs."""
         return float(self._pull(state[0], jnp.asarray(x), jnp.asarray(y)))
 
-    def _value(self, outputs: Array, y: Array) -> Array:
-        loss = self.training.loss
-        if callable(loss):
-            return loss(outputs, y)
-        if loss == "mean":
-            return half_mean_square(outputs, y.reshape(outputs.shape))
-        return cross_entropy(outputs.reshape(-1, outputs.shape[-1]), y.reshape(-1))
-
     def _optimizer(self, rate: Any) -> optax.GradientTransformation:
-        made = (self.training.build or _BUILD[self.training.optimizer])(rate)
+        made = (self.training.build or partial(optimizer_of, self.training.optimizer))(rate)
         return made if self.plan is None else self.plan.transformation(made)
 
     @cached_property
@@ -91,7 +84,7 @@ class EquinoxTrial:
         params, rest = eqx.partition(state[0], eqx.is_inexact_array)
 
         def value(params: PyTree) -> Array:
-            return self._value(jax.vmap(eqx.combine(params, rest))(x), y)
+            return loss_of(self.training.loss, jax.vmap(eqx.combine(params, rest))(x), y)
 
         loss, gradients = jax.value_and_grad(value)(params)
         updates, inner = self._optimizer(rate).update(gradients, state[1], params)
@@ -126,6 +119,20 @@ class EquinoxTrial:
         @eqx.filter_jit
         def pull(model: eqx.Module, x: Array, y: Array) -> Array:
             outputs = jax.vmap(model)(x)  # pyright: ignore[reportArgumentType]
-            return jnp.sum(jnp.abs(jax.grad(self._value)(outputs, y)))
+            return jnp.sum(jnp.abs(jax.grad(partial(loss_of, self.training.loss))(outputs, y)))
 
         return pull
+
+
+def loss_of(loss: str | Callable[[Any, Any], Any], outputs: Array, y: Array) -> Array:
+    """Loss of a batch: ``"mean"``, ``"cross_entropy"`` over the last axis, or the user's own."""
+    if callable(loss):
+        return loss(outputs, y)
+    if loss == "mean":
+        return half_mean_square(outputs, y.reshape(outputs.shape))
+    return cross_entropy(outputs.reshape(-1, outputs.shape[-1]), y.reshape(-1))
+
+
+def optimizer_of(name: str, rate: Any) -> optax.GradientTransformation:
+    """Make the optimizer of a name at a learning rate."""
+    return _BUILD[name](rate)

@@ -1,6 +1,7 @@
 """PyTorch modules in training: the only file of trials that imports torch."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from jaxtyping import Array, Key
 from widthwise.ensembles.models.trial import Training
 from widthwise.networks.scaling import Plan
 
-_BUILD = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+BUILD = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 State = tuple[torch.nn.Module, list[Any]]
 
 
@@ -25,10 +26,10 @@ class TorchTrial:
     plan: Plan | None
 
     def __post_init__(self) -> None:
-        if self.training.build is None and self.training.optimizer not in _BUILD:
+        if self.training.build is None and self.training.optimizer not in BUILD:
             raise ValueError(
                 f"optimizer is {self.training.optimizer!r}, which PyTorch does not have: give "
-                f"{', '.join(_BUILD)}, or build=, a function of parameter groups"
+                f"{', '.join(BUILD)}, or build=, a function of parameter groups"
             )
 
     def start(self, key: Key[Array, ""]) -> State:
@@ -56,7 +57,7 @@ class TorchTrial:
                 handles.append(module.register_forward_hook(_Hook(seen[name])))
         try:
             with torch.no_grad():
-                outputs = _logits(state[0](_tensor(x)))
+                outputs = logits_of(state[0](_tensor(x)))
         finally:
             for handle in handles:
                 handle.remove()
@@ -66,19 +67,10 @@ class TorchTrial:
     def pull(self, state: State, x: Any, y: Any) -> float:
         """Sum of the absolute derivatives of the loss by the outputs."""
         with torch.no_grad():
-            outputs = _logits(state[0](_tensor(x)))
+            outputs = logits_of(state[0](_tensor(x)))
         outputs = outputs.detach().requires_grad_()
-        (found,) = torch.autograd.grad(self._value(outputs, _tensor(y)), outputs)
+        (found,) = torch.autograd.grad(loss_of(self.training.loss, outputs, _tensor(y)), outputs)
         return float(found.abs().sum())
-
-    def _value(self, outputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        loss = self.training.loss
-        if callable(loss):
-            return loss(outputs, y)
-        if loss == "mean":
-            return ((outputs - y.reshape(outputs.shape)) ** 2).mean() / 2
-        flat = outputs.reshape(-1, outputs.shape[-1])
-        return torch.nn.functional.cross_entropy(flat, y.reshape(-1).long())
 
     def _taken(self, state: State, x: torch.Tensor, y: torch.Tensor, rate: float | int) -> float:
         model, optimizers = state
@@ -88,10 +80,10 @@ class TorchTrial:
             else:
                 epsilon = None if self.training.optimizer == "sgd" else 1e-8
                 groups = self.plan.parameter_groups(model, learning_rate=rate, epsilon=epsilon)
-            optimizers.append((self.training.build or _BUILD[self.training.optimizer])(groups))
+            optimizers.append((self.training.build or BUILD[self.training.optimizer])(groups))
         (optimizer,) = optimizers
         optimizer.zero_grad()
-        loss = self._value(_logits(model(x)), y)
+        loss = loss_of(self.training.loss, logits_of(model(x)), y)
         loss.backward()
         optimizer.step()
         return float(loss.detach())
@@ -101,7 +93,26 @@ def _tensor(values: Any) -> torch.Tensor:
     return values if isinstance(values, torch.Tensor) else torch.as_tensor(np.asarray(values))
 
 
-def _logits(outputs: Any) -> torch.Tensor:
+def loss_of(
+    loss: str | Callable[[Any, Any], Any], outputs: torch.Tensor, y: torch.Tensor
+) -> torch.Tensor:
+    """Loss of a batch: ``"mean"``, ``"cross_entropy"`` over the last axis, or the user's own."""
+    if callable(loss):
+        return loss(outputs, y)
+    if loss == "mean":
+        return ((outputs - y.reshape(outputs.shape)) ** 2).mean() / 2
+    flat = outputs.reshape(-1, outputs.shape[-1])
+    return torch.nn.functional.cross_entropy(flat, y.reshape(-1).long())
+
+
+def arguments(x: Any) -> tuple[tuple, dict]:
+    """Return what a model is called with: a tensor, a tuple of arguments, or a dictionary."""
+    if isinstance(x, dict):
+        return (), x
+    return (x if isinstance(x, tuple) else (x,)), {}
+
+
+def logits_of(outputs: Any) -> torch.Tensor:
     """Return the outputs, also of models that wrap them as Hugging Face's do."""
     if isinstance(outputs, tuple):
         outputs = outputs[0]

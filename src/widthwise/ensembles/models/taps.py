@@ -25,32 +25,34 @@ class Tap(eqx.Module):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Apply the layer."""
-        return jax.tree.map(self._told, self.layer(*args, **options))
+        return jax.tree.map(lambda y: told(self.name, y), self.layer(*args, **options))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("layer", "name"):
             raise AttributeError(name)
         return getattr(self.layer, name)
 
-    def _told(self, y: Any) -> Any:
-        if not eqx.is_inexact_array(y):
-            return y
 
-        def tell(value: Array) -> np.ndarray:
-            seen = np.asarray(value)
-            if _SEEN:
-                _SEEN[-1][self.name].append(seen.ravel().copy())
-            return seen
+def told(name: str, y: Any) -> Any:
+    """Tell the host an array of real numbers under a name; return what must be used instead."""
+    if not eqx.is_inexact_array(y):
+        return y
 
-        shape = jax.ShapeDtypeStruct(y.shape, y.dtype)
-        return jax.pure_callback(tell, shape, y, vmap_method="broadcast_all")
+    def tell(value: Array) -> np.ndarray:
+        seen = np.asarray(value)
+        if _SEEN:
+            _SEEN[-1][name].append(seen.copy())
+        return seen
+
+    shape = jax.ShapeDtypeStruct(y.shape, y.dtype)
+    return jax.pure_callback(tell, shape, y, vmap_method="broadcast_all")
 
 
 def tapped(model: eqx.Module) -> Any:
     """Return the model with a tap on every layer that holds arrays of parameters itself."""
 
     def is_layer(node: Any) -> bool:
-        return isinstance(node, eqx.Module) and node is not model and _holds_arrays(node)
+        return isinstance(node, eqx.Module) and node is not model and holds_arrays(node)
 
     def replaced(path: Any, node: Any) -> Any:
         if is_layer(node) and callable(node):
@@ -62,7 +64,7 @@ def tapped(model: eqx.Module) -> Any:
 
 @contextmanager
 def seen_by() -> Iterator[dict[str, list[np.ndarray]]]:
-    """Collect what taps tell in this context: flat arrays by name, one for each call of a layer."""
+    """Collect what taps tell in this context: arrays by name, one for each call of a layer."""
     seen: dict[str, list[np.ndarray]] = defaultdict(list)
     _SEEN.append(seen)
     try:
@@ -71,5 +73,6 @@ def seen_by() -> Iterator[dict[str, list[np.ndarray]]]:
         _SEEN.remove(seen)
 
 
-def _holds_arrays(node: eqx.Module) -> bool:
+def holds_arrays(node: eqx.Module) -> bool:
+    """Tell whether a module has arrays of parameters itself, rather than in its parts."""
     return any(eqx.is_inexact_array(value) for value in vars(node).values())

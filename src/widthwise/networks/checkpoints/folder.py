@@ -5,10 +5,16 @@ from pathlib import Path
 from widthwise.networks.checkpoints.json_text import read_json
 from widthwise.networks.checkpoints.paths import beside
 
-_WHOLE = ("model.safetensors", "pytorch_model.bin")
-_INDEXES = tuple(f"{name}.index.json" for name in _WHOLE)
+_WHOLE = tuple(
+    name + suffix
+    for names in (("model", "pytorch_model"), ("diffusion_pytorch_model",), ("adapter_model",))
+    for suffix in (".safetensors", ".bin")
+    for name in names
+)
+_STATE = ("training_args", "optimizer", "scheduler", "scaler", "rng_state", "random_states")
 _SUFFIXES = (".safetensors", ".npz", ".onnx", ".pt", ".pth", ".bin", ".eqx")
 _LONGEST_INDEX = 2**28
+_LISTED = 12
 
 
 def files_of(folder: Path) -> tuple[list[Path], dict[str, str] | None]:
@@ -17,8 +23,9 @@ def files_of(folder: Path) -> tuple[list[Path], dict[str, str] | None]:
     Parameters
     ----------
     folder
-        Holds ``model.safetensors`` or ``pytorch_model.bin``, whole or in shards with their index,
-        or one single file of weights by any name.
+        Holds ``model.safetensors`` or ``pytorch_model.bin``, or the same of a diffusion model or
+        an adapter, whole or in shards with their index; or one single file of weights by any
+        name, beside which states of the training do not count.
 
     Returns
     -------
@@ -27,22 +34,38 @@ def files_of(folder: Path) -> tuple[list[Path], dict[str, str] | None]:
     Raises
     ------
     ValueError
-        If there is nothing of this, or the index names files elsewhere.
+        If there is nothing of this, if there are several models, which the message lists, or if
+        the index names files elsewhere.
     """
-    for whole, index in zip(_WHOLE, _INDEXES, strict=True):
+    for whole in _WHOLE:
+        index = f"{whole}.index.json"
         if (folder / index).is_file():
             places = _index(folder / index)
             return [beside(folder / index, name) for name in sorted(set(places.values()))], places
         if (folder / whole).is_file():
             return [folder / whole], None
-    single = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES)
-    if len(single) != 1:
-        names = ", ".join(file.name for file in single[:5]) or "none"
-        raise ValueError(
-            f"a folder needs one file of weights, or {_WHOLE[0]}, or shards with {_INDEXES[0]}; "
-            f"there are: {names}. Name one file"
-        )
-    return single, None
+    found = _weights_in(folder)
+    if len(found) == 1:
+        return found, None
+    inner = found or [file for part in sorted(folder.iterdir()) if part.is_dir()
+                      for file in _weights_in(part)]  # fmt: skip
+    if not inner:
+        raise ValueError(f"the folder holds no file of weights ({', '.join(_SUFFIXES)})")
+    names = [file.relative_to(folder).as_posix() for file in inner[:_LISTED]]
+    more = f" and {len(inner) - _LISTED} more" if len(inner) > _LISTED else ""
+    where = f"{len(inner)} files of weights" if found else "weights in folders of its own only"
+    raise ValueError(
+        f"the folder holds {where}: {', '.join(names)}{more}. Name one of them, or one after the "
+        "other those that are to be compared"
+    )
+
+
+def _weights_in(folder: Path) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in _SUFFIXES and file.is_file() and not file.name.startswith(_STATE)
+    )
 
 
 def _index(file: Path) -> dict[str, str]:

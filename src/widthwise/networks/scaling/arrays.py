@@ -6,8 +6,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-Layout = Literal["out_in", "in_out", "table", "unknown"]
+Layout = Literal["out_in", "in_out", "table", "vector", "unknown"]
 _TABLES = {"Embedding", "EmbeddingBag"}
+_VECTORS = {"LayerNorm", "RMSNorm", "GroupNorm", "BatchNorm"}
 _OUT_IN = {"Linear", "MultiheadAttention", "RNNBase", "RNNCellBase", "GRUCell", "LSTMCell", "Conv"}
 
 
@@ -22,7 +23,7 @@ class Described(NamedTuple):
         Its shape.
     layout
         Which of its axes are outputs and inputs: outputs first, inputs first, one row per symbol,
-        or not known.
+        one number per neuron, or not known.
     kernel
         Number of axes after these two, those of a convolution's window.
     array
@@ -62,6 +63,8 @@ def layout_of(owner: Any) -> tuple[Layout, int]:
     torch = any(c.__module__.startswith("torch.") for c in type(owner).__mro__)
     if names & _TABLES:
         return "table", 0
+    if names & _VECTORS:
+        return "vector", 0
     if "Conv1D" in names:  # of GPT-2 in Hugging Face's transformers: a linear map, inputs first
         return "in_out", 0
     if torch and "_ConvTransposeNd" in names:

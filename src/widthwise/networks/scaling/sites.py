@@ -149,7 +149,9 @@ def _placed(
         return _as_given(one, given, sum(grows), wide)
     if not any(grows):
         return "fixed", 1, 1, False
-    vector = len(one.shape) == 1 or one.layout == "unknown" or one.path.endswith("bias")
+    if sum(grows) == 1 and (one.layout == "vector" or one.path.endswith("bias")):
+        return "bias", 1, wide, True  # also stacked, for layers that are scanned
+    vector = len(one.shape) == 1 or one.layout == "unknown"
     if vector and sum(n > 1 for n in one.shape) == 1:
         return "bias", 1, wide, True
     if one.layout == "table" and grows == (False, True):

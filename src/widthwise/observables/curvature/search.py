@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from widthwise.numerics.lanczos import Krylov, krylov_space
+from widthwise.numerics.lanczos import BLOCK, Krylov, krylov_space
 from widthwise.numerics.memory import refuse_beyond_memory
 from widthwise.observables.curvature.operator import Curvature
 
@@ -27,6 +27,7 @@ def search(
     *,
     max_products: int,
     key: Key[Array, ""] | None,
+    keep: bool,
 ) -> Krylov:
     """Multiply the matrix with vectors, from a random start, until it is enough.
 
@@ -42,6 +43,8 @@ def search(
         Largest number of products.
     key
         Of the random start; that of 0 if None.
+    keep
+        Whether all vectors are kept, as more than one eigenvalue on a side needs.
 
     Returns
     -------
@@ -55,16 +58,16 @@ def search(
     """
     products = min(max_products, problem.size)
     refuse_beyond_memory(
-        2 * products * problem.size * np.dtype(problem.dtype).itemsize,
-        f"the search with {products} vectors of {problem.size} parameters",
+        2 * (products if keep else BLOCK) * problem.size * np.dtype(problem.dtype).itemsize,
+        f"the search with {products} products of {problem.size} parameters",
         "give fewer max_products",
     )
     key = jax.random.key(0) if key is None else key
     values = jnp.asarray(numbers, problem.dtype)
     if isinstance(problem, Curvature):
-        space = _compiled(problem, enough, values, key, products)
+        space = _compiled(problem, enough, values, key, products, keep)
     else:  # what is not JAX's is called back, by a program that nothing else can use
-        space = jax.jit(lambda v, k: _grow(problem, enough, v, k, products))(values, key)
+        space = jax.jit(lambda v, k: _grow(problem, enough, v, k, products, keep))(values, key)
     if int(space.dimension) == 0:
         raise ValueError(
             "the Hessian's product with a vector is not finite: check the loss and its second "
@@ -81,11 +84,17 @@ def check_options(tolerance: float, max_products: int) -> None:
         raise ValueError(f"max_products is {max_products!r}: give a whole number of at least 1")
 
 
-def _grow(problem: Any, enough: Enough, numbers: Array, key: Array, products: int) -> Krylov:
+def _grow(
+    problem: Any, enough: Enough, numbers: Array, key: Array, products: int, keep: bool
+) -> Krylov:
     start = jax.random.normal(key, (problem.size,), problem.dtype)
     with jax.default_matmul_precision("highest"):
         space = krylov_space(
-            problem.product(), start, products=products, enough=lambda s: enough(s, numbers)
+            problem.product(),
+            start,
+            products=products,
+            enough=lambda s: enough(s, numbers),
+            keep=keep,
         )
     return space._replace(basis=jnp.zeros((len(space.diagonal), 0), problem.dtype))
 

@@ -79,7 +79,7 @@ def sharpness(
         Largest width of ``[value, upper]``, relative to the value. The value itself is usually
         far closer to the eigenvalue: its error is of second order in the residual.
     max_products
-        Largest number of products. Each vector is kept: memory is this times the parameters.
+        Largest number of products; memory does not grow with it.
     outputs
         ``outputs(params, *args)``: then the loss is ``loss(outputs, *args)``, and the matrix that
         of Gauss and Newton, J^T (Hessian of the loss in the outputs) J.
@@ -123,7 +123,7 @@ def sharpness(
     # Squared component of a random direction along a given one: larger with the probability.
     weight = betaincinv(0.5, (problem.size - 1) / 2, 1 - PROBABILITY) if problem.size > 1 else 1.0
     numbers = np.array([weight, tolerance])
-    space = search(problem, _bounded, numbers, max_products=max_products, key=key)
+    space = search(problem, _bounded, numbers, max_products=max_products, key=key, keep=False)
     pairs = ritz(space)
     value = float(pairs.values[-1])
     upper = float(upper_bound(space, pairs, weight))

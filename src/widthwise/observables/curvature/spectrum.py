@@ -73,7 +73,9 @@ def hessian_eigenvalues(
             f"at most the number of parameters, {problem.size}"
         )
     numbers = np.array([tolerance])
-    space = search(problem, _Known(top, bottom), numbers, max_products=max_products, key=key)
+    space = search(
+        problem, _Known(top, bottom), numbers, max_products=max_products, key=key, keep=True
+    )
     values, residuals = (np.asarray(a, np.float64) for a in ritz(space)[:2])
     count = int(space.dimension)
     values, residuals = values[-count:][::-1], residuals[-count:][::-1]

@@ -9,6 +9,7 @@ import xarray as xr
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from widthwise.ensembles.models.pytorch import arguments
 from widthwise.numerics.choices import check_choice
 from widthwise.numerics.losses import SQUARED
 from widthwise.observables.feature_speed.nodes import OUTPUT, Node
@@ -71,7 +72,7 @@ class _Taps:
             return total
 
         hooks = [module.register_forward_hook(hook) for module in self.names]
-        args, kwargs = _arguments(x)
+        args, kwargs = arguments(x)
         try:
             output = torch.func.functional_call(self.model, params, args, kwargs)
         finally:
@@ -211,12 +212,6 @@ def _reached(start: Any, index: dict[int, int], cut: Any) -> set[int]:
 
 def _norms(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.stack([torch.linalg.vector_norm(t) for t in tensors])
-
-
-def _arguments(x: Any) -> tuple[tuple, dict]:
-    if isinstance(x, dict):
-        return (), x
-    return (x if isinstance(x, tuple) else (x,)), {}
 
 
 def _loss(loss: str | Callable[..., Any]) -> Callable[..., Any]:

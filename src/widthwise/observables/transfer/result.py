@@ -76,17 +76,24 @@ class Transfer:
 
     @property
     def target(self) -> float:
-        """Loss at which flanks are compared: halfway between the start and the best, in logarithm.
+        """Loss at which flanks are compared, at the members' mean.
 
-        That of the smallest size, at the members' mean.
+        Halfway, in logarithm, between the best loss of the size that does worst and the loss at the
+        smallest rate of the size that does best there: so every curve passes it on the grid. Where
+        the second is below the first, between the start and the best of the smallest size.
         """
-        size = int(self.data["size"].values[0])
-        start = float(self.data.loss.sel(size=size).isel(step=0).mean())
-        final = self.final(size)
-        finite = np.all(np.isfinite(final), axis=0)
-        if not finite.any():
-            raise ValueError("training diverged at every learning rate: give smaller ones")
-        return math.sqrt(start * float(final[:, finite].mean(axis=0).min()))
+        means = []
+        for size in self.data["size"].values.tolist():
+            final = self.final(size)
+            finite = np.all(np.isfinite(final), axis=0)
+            if not finite.any():
+                raise ValueError("training diverged at every learning rate: give smaller ones")
+            means.append(final[:, finite].mean(axis=0))
+        floor, ceiling = max(mean.min() for mean in means), min(mean[0] for mean in means)
+        if ceiling <= floor:
+            floor = means[0].min()
+            ceiling = float(self.data.loss.isel(size=0, step=0).mean())
+        return math.sqrt(floor * ceiling)
 
     def rates(self, measure: Measure = "flank", *, target: float | None = None) -> xr.DataArray:
         """Logarithm to base 2 of a learning rate, for each size and member.

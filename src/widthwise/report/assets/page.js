@@ -77,8 +77,38 @@
     save(JSON.stringify(content, null, 1), "application/json", button.dataset.name);
   };
 
+  // Of many figures most stand as text at first: drawn when they come near, or when there is time.
+  const draw = (text) => {
+    if (!text.isConnected) return;
+    const drawing = document.createElement("template");
+    drawing.innerHTML = text.textContent;
+    text.replaceWith(drawing.content);
+  };
+  const whenIdle = window.requestIdleCallback ?? ((call) => setTimeout(call, 50));
+  const near = new IntersectionObserver((seen) => {
+    for (const { isIntersecting, target } of seen) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      target.querySelectorAll("[data-later]").forEach(draw);
+    }
+  }, { rootMargin: "1000px" });
+  const drawLater = (part) => {
+    const waiting = [...part.querySelectorAll("[data-later]")];
+    for (const text of waiting) near.observe(text.parentElement);
+    const next = () => {
+      const text = waiting.shift();
+      if (text) draw(text);
+      if (waiting.length) whenIdle(next);
+    };
+    const start = () => whenIdle(next);
+    if (document.readyState === "complete") start();
+    else addEventListener("load", start, { once: true });
+  };
+  addEventListener("beforeprint", () => document.querySelectorAll("[data-later]").forEach(draw));
+
   // What needs a script is hidden until there is one; pages call this on what they add later.
   const reveal = (part) => {
+    drawLater(part);
     for (const element of part.querySelectorAll("button[hidden], [data-scripted][hidden]")) element.hidden = false;
   };
 

@@ -62,7 +62,17 @@
     const told = points.map((p) => `at ${p.words} predicted ${number(p.predicted)}, measured ${p.measured === null ? "nothing" : number(p.measured)}, ${p.verdict}`);
     svg.setAttribute("aria-label", `${claim.name} against ${parameters[axis].name}: ${told.join("; ") || "no runs here"}`);
     if (!points.length) return svg;
-    const centres = [...points.map((p) => p.predicted), ...drawn.map((p) => p.measured)];
+    const xs = points.map((p) => p.x);
+    const logX = parameters[axis].numbers !== null && isWide(xs, 8);
+    const names = Object.fromEntries(parameters.map((p, i) => [p.name, p.numbers?.[here[i]]]));
+    const computed = points.length > 1 ? window.widthwise.theoryLine(claim.name, parameters[axis].name, { names, range: xs }, logX) : [];
+    const expected = computed.length > 1 ? computed : points.map((p) => ({ x: p.x, y: p.predicted }));
+    const tolerance = (x) => {
+      const next = Math.max(1, points.findIndex((p) => p.x >= x));
+      const [a, b] = [points[next - 1], points[next] ?? points[next - 1]];
+      return a.x === b.x ? a.tolerance : a.tolerance + ((b.tolerance - a.tolerance) * (x - a.x)) / (b.x - a.x);
+    };
+    const centres = [...expected.map((p) => p.y), ...drawn.map((p) => p.measured)];
     const ends = drawn.flatMap((p) => [p.measured - p.quantile * p.error, p.measured + p.quantile * p.error]);
     const log = isWide(centres, 30);
     const core = [...centres, ...(log ? ends.filter((y) => y > Math.min(...centres) / 4) : ends)];
@@ -70,8 +80,7 @@
     const bands = points.flatMap((p) => [p.predicted - p.tolerance, p.predicted + p.tolerance]);
     const shown = bands.filter((y) => (log ? y > Math.min(...core) / 2 && y < 2 * Math.max(...core) : y >= Math.min(...core) - span && y <= Math.max(...core) + span));
     const range = [...core, ...shown];
-    const xs = points.map((p) => p.x);
-    const toX = scaleOf(xs, parameters[axis].numbers !== null && isWide(xs, 8), LEFT + 18, WIDE - 18);
+    const toX = scaleOf(xs, logX, LEFT + 18, WIDE - 18);
     const toY = scaleOf(range, log, HIGH - BELOW - 12, 14);
     const floor = HIGH - BELOW;
     const clip = (y) => (log && y <= 0 ? floor : Math.min(Math.max(toY(y), 4), floor));
@@ -90,10 +99,10 @@
     }
     svg.append(element("path", { d: `M${LEFT} 4V${floor}H${WIDE}`, fill: "none", stroke: "currentColor" }));
     svg.append(element("text", { x: WIDE - 4, y: HIGH - 3, "text-anchor": "end", "font-size": 12, "fill-opacity": 0.75 }, parameters[axis].name));
-    const above = points.map((p) => [toX(p.x), claim.kind === "at_least" ? 4 : clip(p.predicted + p.tolerance)]);
-    const below = points.map((p) => [toX(p.x), claim.kind === "at_most" ? floor : clip(p.predicted - p.tolerance)]);
+    const above = expected.map(({ x, y }) => [toX(x), claim.kind === "at_least" ? 4 : clip(y + tolerance(x))]);
+    const below = expected.map(({ x, y }) => [toX(x), claim.kind === "at_most" ? floor : clip(y - tolerance(x))]);
     if (points.length > 1) svg.append(element("path", { d: `${path([...above, ...below.reverse()])}Z`, class: "chart-band" }));
-    svg.append(element("path", { d: path(points.map((p) => [toX(p.x), clip(p.predicted)])), class: "chart-theory" }));
+    svg.append(element("path", { d: path(expected.map(({ x, y }) => [toX(x), clip(y)])), class: "chart-theory" }));
     if (points.length === 1) svg.append(element("path", { d: `M${toX(xs[0]) - 14} ${clip(points[0].predicted)}h28`, class: "chart-theory" }));
     for (const p of drawn) {
       for (const [reach, width] of [[p.quantile, 1.5], [1, 4]]) {

@@ -29,7 +29,7 @@ def predict(study: "CircuitEmulation") -> xr.Dataset:
     for name in study.circuits:
         program = emulate(CIRCUITS[name]())
         network = assemble(program)
-        needed.append(prove_exact(program, network, "float32").tightest.bits)
+        needed.append(prove_exact(network, "float32").tightest.bits)
         neurons.append(network.neurons)
     return xr.Dataset(
         {

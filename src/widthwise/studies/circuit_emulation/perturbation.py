@@ -21,9 +21,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from widthwise.circuits.assembly import assemble
-from widthwise.circuits.levels import intervals
 from widthwise.circuits.network import ReluNetwork
-from widthwise.circuits.program import ReluProgram
 from widthwise.circuits.typed import add_bits, emulate, ripple_adder, trace
 from widthwise.experiments import Claim, Shard, member_keys, shards_of
 from widthwise.numerics import statistics
@@ -39,9 +37,8 @@ CLAIMED = 0.02
 """Standard deviation at which the mean square is claimed; small against the gaps of one."""
 
 
-def _built(study: "CircuitEmulation", adder: str) -> tuple[ReluProgram, ReluNetwork]:
-    program = emulate(trace(ADDERS[adder], *bits(study.noise_bits, study.noise_bits)))
-    return program, assemble(program)
+def _built(study: "CircuitEmulation", adder: str) -> ReluNetwork:
+    return assemble(emulate(trace(ADDERS[adder], *bits(study.noise_bits, study.noise_bits))))
 
 
 def all_inputs(count: int) -> Float[np.ndarray, "inputs count"]:
@@ -49,20 +46,16 @@ def all_inputs(count: int) -> Float[np.ndarray, "inputs count"]:
     return ((np.arange(2**count)[:, None] >> np.arange(count)) & 1).astype(float)
 
 
-def guarantee(program: ReluProgram, network: ReluNetwork) -> float:
+def guarantee(network: ReluNetwork) -> float:
     """Return the largest movement of all weights that leaves every output within 1/2.
 
     Parameters
     ----------
-    program
-        What the network was made of: it knows the range of every number.
     network
         A network of layers.
     """
-    lower, upper = intervals(program)
-    size = np.maximum(np.abs(lower), np.abs(upper))
-    shift = np.where(network.relay, np.maximum(-lower[network.node], 0), 0)
-    neuron = size[network.node] + shift
+    size = np.maximum(*map(np.abs, network.ranges()))
+    neuron = size[network.inputs :]
 
     def error(epsilon: float) -> float:
         moved, largest = np.zeros(network.inputs), size[: network.inputs]
@@ -111,8 +104,8 @@ def expansion(study: "CircuitEmulation", sigma: float) -> float:
 
 def predict(study: "CircuitEmulation") -> xr.Dataset:
     """Guarantees, and the first-order mean square of the adder of one layer."""
-    safe = [guarantee(*_built(study, adder)) for adder in ADDERS]
-    _, network = _built(study, "one layer")
+    safe = [guarantee(_built(study, adder)) for adder in ADDERS]
+    network = _built(study, "one layer")
     return xr.Dataset(
         {
             "guarantee": ("adder", np.array(safe)),
@@ -142,8 +135,8 @@ def shards(study: "CircuitEmulation") -> list[Shard]:
 def measure(study: "CircuitEmulation", shard: Shard, key: jax.Array) -> xr.Dataset:
     """Errors of each perturbed network, over all inputs."""
     adder = str(shard.settings["adder"])
-    program, network = _built(study, adder)
-    safe = guarantee(program, network)
+    network = _built(study, adder)
+    safe = guarantee(network)
     inputs = all_inputs(2 * study.noise_bits)
     right = network.evaluate(inputs)
     keys = member_keys(key, list(ADDERS).index(adder), shard.members)

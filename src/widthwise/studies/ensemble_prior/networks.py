@@ -4,16 +4,18 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-import optax
 import xarray as xr
 from jaxtyping import Float, Key
 
 from widthwise import activations
 from widthwise.dynamics import max_learning_rate
-from widthwise.ensembles import train
+from widthwise.experiments import member_keys
 from widthwise.networks import Dense, Elementwise, Sequential, Standard
 from widthwise.studies.ensemble_prior.datasets import Points, points_of
+from widthwise.studies.ensemble_prior.own import OwnArchitecture
+from widthwise.studies.ensemble_prior.training import as_float32, descended
 
 SIDE = 21
 """Points along a side of the grid on which functions are compared."""
@@ -36,19 +38,21 @@ class Architecture(NamedTuple):
     readout_variance: float
     first_bias_only: bool = False
 
-    def network(self, width: int, *, trained_from: str = "random") -> Sequential:
-        """Return the network; from ``"zero"`` its readout starts at zero."""
+    def network(self, width: int) -> Sequential:
+        """Return the network, with a random readout."""
         phi = Elementwise(activations.get(self.activation))
         layers = []
         for layer in range(self.hidden_layers):
             biased = self.bias_variance > 0 and not (layer and self.first_bias_only)
             layers += [Dense(width, bias=biased), phi]
-        readout = self.readout_variance if trained_from == "random" else 0.0
         return Sequential(
             *layers,
-            Dense(1, weight_std=readout**0.5, bias=False),
+            Dense(1, weight_std=self.readout_variance**0.5, bias=False),
             parametrization=Standard(self.weight_variance**0.5, self.bias_variance**0.5),
         )
+
+
+Form = Architecture | OwnArchitecture
 
 
 class Limit(NamedTuple):
@@ -80,7 +84,7 @@ class Limit(NamedTuple):
         return Limit(coarse(self.weights.T).T, coarse(self.mean), coarse(self.variance))
 
 
-def limit(form: Architecture, points: Points, places: Float[np.ndarray, "m 2"]) -> dict[str, Limit]:
+def limit(form: Form, points: Points, places: Float[np.ndarray, "m 2"]) -> dict[str, Limit]:
     """Kernel regression of the infinitely wide network, as `dynamics.predict` has it.
 
     Only variances are computed, not all covariances.
@@ -120,14 +124,14 @@ def limit(form: Architecture, points: Points, places: Float[np.ndarray, "m 2"]) 
 
 
 @lru_cache(maxsize=32)
-def limits_on_grid(form: Architecture, text: str) -> dict[str, Limit]:
+def limits_on_grid(form: Form, text: str) -> dict[str, Limit]:
     """Kernel regression on the fine grid, for a name or a canonical text of points."""
     points = points_of(text)
     return limit(form, points, points.grid(FINE))
 
 
 def fitted(
-    form: Architecture,
+    form: Form,
     points: Points,
     *,
     width: int,
@@ -145,27 +149,27 @@ def fitted(
         (member, point) on the training points.
     """
     # Readouts at zero are trained at the rate of random ones, which is never too large.
-    kernel = form.network(width).kernel(points.x).ntk
-    history = train(
-        form.network(width, trained_from=trained_from),
-        (points.x.astype(np.float32), points.y.astype(np.float32)),
-        test=points.grid(FINE).astype(np.float32),
-        key=key,
-        members=members,
-        widths=(width,),
-        steps=steps,
-        at=(0, steps),
-        optimizer=optax.sgd,
-        learning_rates=_RATE * max_learning_rate(kernel, 1),
-        loss="sum",
-    ).isel(width=0)
-    grid = history.test_output.values
+    net = form.network(width)
+    rate = _RATE * float(max_learning_rate(net.kernel(points.x).ntk, 1))
+    x, y, places, readout, rate = as_float32(
+        points.x, points.y, points.grid(FINE), trained_from == "random", rate
+    )
+    found = descended(
+        net,
+        x,
+        y,
+        places=places,
+        keys=member_keys(key, width, members),
+        readout=readout,
+        learning_rate=rate,
+        steps=jnp.asarray(steps),
+    )
     return xr.Dataset(
         {
-            "loss": ("member", history.loss.values[:, -1]),
-            "start": (("member", "place"), grid[:, 0]),
-            "end": (("member", "place"), grid[:, 1]),
-            "start_points": (("member", "point"), history.output.values[:, 0]),
+            "loss": ("member", np.asarray(found.loss)),
+            "start": (("member", "place"), np.asarray(found.start)),
+            "end": (("member", "place"), np.asarray(found.end)),
+            "start_points": (("member", "point"), np.asarray(found.start_points)),
         }
     )
 

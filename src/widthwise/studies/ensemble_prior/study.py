@@ -13,6 +13,7 @@ from widthwise.experiments import Reference, Study
 from widthwise.studies.ensemble_prior import classes, features, kernels, norms, surfaces, variance
 from widthwise.studies.ensemble_prior.datasets import canonical, points_of
 from widthwise.studies.ensemble_prior.networks import Architecture
+from widthwise.studies.ensemble_prior.own import OwnArchitecture
 
 Width = Annotated[int, Ge(1), Le(65536)]
 
@@ -72,14 +73,23 @@ class EnsemblePrior(Study):
     readout_variance: Annotated[
         float, Gt(0), Le(100), Doc("Variance of random readout weights times the width.")
     ] = 2.0
+    architecture: Annotated[
+        str,
+        Doc(
+            "Networks of your own in their place: file.py:function, which makes a Sequential of "
+            "its width."
+        ),
+    ] = ""
     deep_widths: Annotated[
         tuple[Width, ...], Doc("Widths of networks with two hidden layers; may be none.")
     ] = (32, 128, 512)
     deep_members: Annotated[int, Ge(2), Doc("Networks with two hidden layers.")] = 8
 
     @property
-    def form(self) -> Architecture:
+    def form(self) -> Architecture | OwnArchitecture:
         """Networks with random readouts."""
+        if self.architecture:
+            return OwnArchitecture(self.architecture)
         return Architecture(
             self.hidden_layers,
             self.activation,
@@ -88,9 +98,16 @@ class EnsemblePrior(Study):
             self.readout_variance,
         )
 
+    @property
+    def one_layer(self) -> Architecture | None:
+        """Networks of one hidden layer, whose first order in 1/width is known, if they are such."""
+        form = self.form
+        return form if isinstance(form, Architecture) and form.hidden_layers == 1 else None
+
     def check(self) -> None:
         """Refuse widths out of order, unknown activations, and points that cannot be told apart."""
         activations.get(self.activation)
+        self.form.network(2)
         for name in ("widths", "deep_widths"):
             given = getattr(self, name)
             if list(given) != sorted(set(given)):
@@ -99,7 +116,7 @@ class EnsemblePrior(Study):
             raise ValueError("points is empty: give 'xor', 'generic', or files of points")
         if len(set(self.points)) < len(self.points):
             raise ValueError("points has one set twice: give each once")
-        if self.bias_variance == 0:
+        if self.bias_variance == 0 and not self.architecture:
             for text in self.points:
                 _check_directions(points_of(text).x)
 

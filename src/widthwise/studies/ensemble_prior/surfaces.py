@@ -276,9 +276,9 @@ def pictures(
 
 def _variance(study: "EnsemblePrior", index: int) -> dict[str, np.ndarray] | None:
     """Variance at each width to first order, for one hidden layer."""
-    if study.hidden_layers > 1:
+    if study.one_layer is None:
         return None
-    law = first_order(study.form, study.points[index])
+    law = first_order(study.one_layer, study.points[index])
     return {
         readout: np.array([law.variance(n, trained_from=readout) for n in study.widths])
         for readout in READOUTS

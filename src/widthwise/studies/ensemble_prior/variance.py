@@ -41,11 +41,11 @@ def width_of(study: "EnsemblePrior", points: Points) -> int:
 
 def predict(study: "EnsemblePrior") -> xr.Dataset:
     """Variance to first order in 1/width, for one hidden layer."""
-    if study.hidden_layers > 1:
+    if study.one_layer is None:
         return xr.Dataset()
     found = []
     for text in study.points:
-        law, width = first_order(study.form, text), width_of(study, points_of(text))
+        law, width = first_order(study.one_layer, text), width_of(study, points_of(text))
         found.append([law.variance(width, trained_from=readout) for readout in READOUTS])
     return xr.Dataset(
         {"variance": (("points", "readout"), found)},
@@ -55,7 +55,7 @@ def predict(study: "EnsemblePrior") -> xr.Dataset:
 
 def shards(study: "EnsemblePrior") -> list[Shard]:
     """One for each set of points; none for deeper networks, whose first order is not known."""
-    if study.hidden_layers > 1:
+    if study.one_layer is None:
         return []
     return [
         Shard(PART, {"points": index}, (0, study.members)) for index in range(len(study.points))
@@ -176,7 +176,7 @@ def _spread_of_moments(first: np.ndarray, second: np.ndarray) -> Estimate:
 
 def claims(study: "EnsemblePrior", prediction: xr.Dataset, measurement: xr.Dataset) -> list[Claim]:
     """Variance at one width, from both readouts."""
-    if study.hidden_layers > 1:
+    if study.one_layer is None:
         return []
     found = []
     for index, text in enumerate(study.points):

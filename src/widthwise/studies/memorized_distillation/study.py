@@ -12,6 +12,7 @@ from widthwise.studies.memorized_distillation import (
     classes,
     controls,
     linear,
+    modular,
     network_labels,
     network_widths,
     networks,
@@ -36,7 +37,8 @@ class MemorizedDistillation(Study):
     samples: held-out accuracy, agreement on new inputs, the thresholds of memorization and of
     recovery, for two classes and more, and what shuffled soft labels give. Students of softmax
     regression are trained at many temperatures; ReLU networks over labels, temperature, samples
-    and width, with hard and shuffled labels as controls.
+    and width, with hard and shuffled labels as controls. Networks and transformers that add modulo
+    a number may find the rule: what counts there is what they get right beyond it.
 
     Tolerances: of linear students, by how much one pair differs, through the fluctuation
     sqrt(2 m (1 - m) / weights) of the overlap m of student and teacher; of thresholds 2 % at the
@@ -53,7 +55,8 @@ class MemorizedDistillation(Study):
         arxiv="2506.14457",
     )
     parts = (
-        linear, controls, threshold, capacity, classes, temperature, network_labels, network_widths
+        linear, controls, threshold, capacity, classes, temperature, modular,
+        network_labels, network_widths,
     )  # fmt: skip
 
     loads: Annotated[
@@ -110,6 +113,19 @@ class MemorizedDistillation(Study):
         Doc("Widths of ReLU students; 20, the teacher's, is among them."),
     ] = (10, 20, 40, 160)
     width_teachers: Annotated[int, Ge(2), Doc("Teachers of each number of samples.")] = 3
+    modulus: Annotated[int, Ge(5), Le(127), Doc("Of the sums of pairs that are memorized.")] = 17
+    modular_teachers: Annotated[int, Ge(2), Doc("Teachers of sums, of each architecture.")] = 20
+    modular_stops: Annotated[
+        tuple[Annotated[int, Ge(1)], ...],
+        MinLen(1),
+        Doc("Steps after which they stop; claims are of those that stop first."),
+    ] = (150,)
+    modular_steps: Annotated[int, Ge(1), Doc("Steps of their students.")] = 600
+    modular_temperatures: Annotated[
+        tuple[Annotated[float, Gt(0)], ...],
+        MinLen(1),
+        Doc("Temperatures of their soft labels; claims are of the highest."),
+    ] = (10.0,)
 
     def check(self) -> None:
         """Refuse loads at the threshold of memorization, and numbers that do not fit."""
@@ -159,11 +175,15 @@ class MemorizedDistillation(Study):
             network_steps=200,
             widths=(20,),
             width_teachers=2,
+            modulus=5,
+            modular_teachers=2,
+            modular_stops=(20,),
+            modular_steps=20,
         )
 
     @classmethod
     def paper(cls) -> "MemorizedDistillation":
-        """Return larger sizes and more teachers; about half an hour of one core."""
+        """Return larger sizes and more teachers; about two hours of one core."""
         return cls(
             loads=(0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.2, 2.5, 3.0, 3.5, 4.0, 5.0, 7.0),
             claimed_loads=(1.0, 1.4, 3.0, 5.0),
@@ -186,4 +206,9 @@ class MemorizedDistillation(Study):
             network_teachers=20,
             widths=(10, 20, 40, 80, 160, 320),
             width_teachers=10,
+            modulus=37,
+            modular_teachers=20,
+            modular_stops=(150, 1500, 5000),
+            modular_steps=2000,
+            modular_temperatures=(0.1, 1.0, 10.0),
         )

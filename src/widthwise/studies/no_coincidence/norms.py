@@ -79,7 +79,8 @@ def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Datas
     found = []
     members = measurement.sizes["member"]
     for name in study.activations:
-        limit = prediction.sel(activation=name).isel(layer=-1)
+        limits = prediction.sel(activation=name)
+        limit = limits.isel(layer=-1)
         norm = measurement.norm.sel(activation=name).isel(layer=-1).values.astype(float)
         where = f"{name}, width {WIDTH}, {study.runaway_depth} hidden layers"
         if bool(limit["marginal"]):
@@ -105,6 +106,7 @@ def claims(study: "NoCoincidence", prediction: xr.Dataset, measurement: xr.Datas
                     name=f"V1111-{name}",
                     statement=f"Norms stay: width times the variance of the squared norm: {where}",
                     predicted=first,
+                    formula=closed_form(limits["V1111"].values),
                     measured=float(variance.value),
                     standard_error=float(variance.standard_error),
                     tolerance=2 * expansion(limit["V1111"].values, WIDTH) * first,
@@ -147,6 +149,19 @@ def pictures(
             figure,
         )
     ]
+
+
+def closed_form(series: np.ndarray) -> str:
+    """Return the variance after ``runaway_depth`` layers as a formula.
+
+    Each layer multiplies what came before by one factor and adds the same amount, so that the
+    series from layer 0 on, of length >= 3, is a geometric sum.
+    """
+    source = float(series[1])
+    factor = float(series[2]) / source - 1
+    if abs(factor - 1) < 1e-6:
+        return f"{source!r} * runaway_depth"
+    return f"{source!r} * (1 - {factor!r}**runaway_depth) / {1 - factor!r}"
 
 
 def _runaway(norm: np.ndarray) -> np.ndarray:

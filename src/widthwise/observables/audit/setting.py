@@ -1,0 +1,56 @@
+"""How the models of an audit are trained, and what looks at them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from widthwise.networks.scaling import Plan
+from widthwise.networks.scaling.family import is_torch
+from widthwise.observables.audit.look import Look, Stepped
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What is the same for all models of an audit.
+
+    Attributes
+    ----------
+    batch
+        Inputs and targets.
+    loss
+        ``"mean"``, ``"cross_entropy"``, or a function of outputs and targets.
+    optimizer
+        A name, or a function of the model that returns an optimizer of PyTorch, or an Optax
+        transformation.
+    learning_rate
+        Of an optimizer that is named.
+    """
+
+    batch: tuple[Any, Any]
+    loss: str | Callable[[Any, Any], Any]
+    optimizer: str | Callable[[Any], Any]
+    learning_rate: float | int
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """Looks at models of one size."""
+
+    def start(self, model: Any, plan: Plan | None) -> Any:
+        """Return a state: a copy of the model, and its optimizer."""
+        ...
+
+    def step(self, state: Any, *, details: bool, after: bool = True) -> tuple[Look, Stepped, Any]:
+        """Look, take one step, and return what then leaves the layers, and the new state."""
+        ...
+
+
+def probe_of(model: Any, setting: Setting) -> Probe:
+    """Return what looks at a model, by its framework."""
+    if is_torch(model):
+        from widthwise.observables.audit.pytorch import TorchProbe
+
+        return TorchProbe(setting)
+    from widthwise.observables.audit.equinox import EquinoxProbe
+
+    return EquinoxProbe(setting)
