@@ -4,7 +4,7 @@ import math
 import pytest
 
 from widthwise import activations
-from widthwise.activations.cobweb import cobweb, three_panels
+from widthwise.activations.cobweb import cobweb, three_panels, three_traces
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_pictures_of_the_correlation_map():
     picture = cobweb(activations.gelu)
     assert "0.7604 (stable" in picture.caption
     assert picture.name == "correlation-map-gelu"
-    panels = three_panels()
+    panels = three_panels(three_traces())
     assert [ax.get_title(loc="left") for ax in panels.figure.axes] == [
         "ReLU",
         "tanh(4z)",

@@ -1,7 +1,11 @@
 """Pictures of the correlation map: its graph, the diagonal, its fixed points and a cobweb."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import jax
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from widthwise import plotting
@@ -11,6 +15,45 @@ from widthwise.activations.fixed_points import FixedPoint
 
 _POINTS = 401
 _STEPS = 30
+_TITLES = ("ReLU", "tanh(4z)", "shifted ReLU")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a cobweb shows, computed: the map, the path of one correlation, the fixed points.
+
+    Parameters
+    ----------
+    rho, after
+        Correlations before and after a layer.
+    path
+        One correlation, layer by layer.
+    points
+        All fixed points, in ascending order.
+    """
+
+    rho: Float[np.ndarray, " points"]
+    after: Float[np.ndarray, " points"]
+    path: Float[np.ndarray, " layers"]
+    points: tuple[FixedPoint, ...]
+
+
+def trace(phi: Activation, start: float | int = 0.9, variance: float | int = 1.0) -> Trace:
+    """Compute what the cobweb of an activation shows, in float64."""
+    rho = np.linspace(-1.0, 1.0, _POINTS)
+    with jax.enable_x64(True):
+        q = np.float64(variance)
+        after = np.asarray(phi.correlation_map(rho, q))
+        path = [float(start)]
+        for _ in range(_STEPS):
+            path.append(float(phi.correlation_map(np.float64(path[-1]), q)))
+    return Trace(rho, after, np.array(path), phi.fixed_points(variance))
+
+
+def three_traces() -> tuple[Trace, ...]:
+    """Compute the three panels of the paper: ReLU, tanh(4z) and ReLU minus its mean."""
+    shown = (standard.relu, standard.tanh(4.0), standard.relu.centered())
+    return tuple(trace(phi) for phi in shown)
 
 
 def cobweb(
@@ -34,7 +77,8 @@ def cobweb(
         Axes to draw on; a figure is made unless given.
     """
     figure, (ax,) = plotting.new_figure(ax=ax)
-    points = _draw(ax, phi, start, variance)
+    found = trace(phi, start, variance)
+    _draw(ax, found)
     plotting.legend(ax, place="outside")
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in phi.name).strip("-")
     return plotting.Picture(
@@ -44,24 +88,23 @@ def cobweb(
             f"Correlation after a layer against correlation before it, for {phi.name} at "
             f"pre-activation variance {variance:g}; the diagonal is where nothing changes. "
             f"Starting at {start:g}, the staircase shows what happens layer by layer. "
-            f"{_in_words(points)}"
+            f"{_in_words(found.points)}"
         ),
         figure=figure,
     )
 
 
-def three_panels() -> plotting.Picture:
-    """Draw the correlation maps of ReLU, tanh(4z) and ReLU minus its mean, with cobwebs.
+def three_panels(traces: Sequence[Trace]) -> plotting.Picture:
+    """Draw the correlation maps of ``three_traces``, with cobwebs.
 
     Source: the figure of J. Dunbar, S. Aaronson, arXiv 2510.06527 (2025).
     """
-    shown = (standard.relu, standard.tanh(4.0), standard.relu.centered())
-    titles = ("ReLU", "tanh(4z)", "shifted ReLU")
-    figure, axes = plotting.new_figure(3, titles=titles, size=(3.4, 3.4))
-    points = [_draw(ax, phi, 0.9, 1.0) for ax, phi in zip(axes, shown, strict=True)]
+    figure, axes = plotting.new_figure(3, titles=_TITLES, size=(3.4, 3.4))
+    for ax, found in zip(axes, traces, strict=True):
+        _draw(ax, found)
     plotting.legend(axes[-1], place="outside")
     words = " ".join(
-        f"{title}: {_in_words(found)}" for title, found in zip(titles, points, strict=True)
+        f"{title}: {_in_words(found.points)}" for title, found in zip(_TITLES, traces, strict=True)
     )
     return plotting.Picture(
         name="correlation-maps",
@@ -71,23 +114,12 @@ def three_panels() -> plotting.Picture:
     )
 
 
-def _draw(
-    ax: Axes, phi: Activation, start: float | int, variance: float | int
-) -> tuple[FixedPoint, ...]:
-    """Draw one panel and return the fixed points in it."""
-    rho = np.linspace(-1.0, 1.0, _POINTS)
-    with jax.enable_x64(True):
-        q = np.float64(variance)
-        after = np.asarray(phi.correlation_map(rho, q))
-        path = [start]
-        for _ in range(_STEPS):
-            path.append(float(phi.correlation_map(np.float64(path[-1]), q)))
+def _draw(ax: Axes, found: Trace) -> None:
     plotting.diagonal(ax, "no change")
-    plotting.theory(ax, rho, after, "C(ρ)", color=0)
-    plotting.cobweb(ax, path, f"layer by layer from {start:g}", color=1)
-    points = phi.fixed_points(variance)
+    plotting.theory(ax, found.rho, found.after, "C(ρ)", color=0)
+    plotting.cobweb(ax, found.path, f"layer by layer from {found.path[0]:g}", color=1)
     for stable, face, label in ((True, "full", "stable"), (False, "none", "unstable")):
-        values = [p.value for p in points if p.stable is stable]
+        values = [p.value for p in found.points if p.stable is stable]
         if values:
             ax.plot(
                 values,
@@ -102,7 +134,6 @@ def _draw(
     plotting.square(ax)
     ax.set_xlabel("correlation ρ before the layer")
     ax.set_ylabel("after it")
-    return points
 
 
 def _in_words(points: tuple[FixedPoint, ...]) -> str:

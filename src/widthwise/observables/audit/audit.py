@@ -2,39 +2,25 @@
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from widthwise.ensembles.models import axis_of, planned_models
 from widthwise.networks.parametrization import Parametrization
-from widthwise.networks.scaling import Family, Plan, parametrize
 from widthwise.networks.scaling.family import is_torch
-from widthwise.networks.scaling.sites import Site, sites_of
-from widthwise.networks.sequential import Sequential
-from widthwise.observables.audit.batches import guessed_inputs, guessed_targets
-from widthwise.observables.audit.constructor import Constructor, constructor_of
 from widthwise.observables.audit.faults import Judged, faults_of, worst
 from widthwise.observables.audit.finding import Finding
-from widthwise.observables.audit.growth import (
-    Grown,
-    branches,
-    check_finite,
-    check_of,
-    grow,
-    transfer,
-)
+from widthwise.observables.audit.given import batch_of, called, given_model
+from widthwise.observables.audit.growth import branches, check_finite, transfer
 from widthwise.observables.audit.look import Look, Stepped, mean_with_error, moved
 from widthwise.observables.audit.result import Audit, AuditedLayer, Cost
 from widthwise.observables.audit.setting import Setting, probe_of
-from widthwise.observables.coordinate_check import CoordinateCheck
+from widthwise.observables.audit.sizes import Common, over_sizes, sizes_around
 
 _NARROW = (64, 128, 256, 512)
 _DEPTHS = (2, 4, 8)
-_SHAPES = ("same shapes", "different arrays")
 
 
 def audit(
@@ -126,10 +112,10 @@ def audit(
     if callable(optimizer) and parametrization is not None:
         raise ValueError("give a parametrization, or an optimizer that groups arrays itself")
     key = jax.random.key(0) if key is None else key
-    given = _given(model, width_argument, depth_argument, batch)
+    given = given_model(model, width_argument, depth_argument, batch)
     maker = given.maker
-    chosen = tuple(widths) if widths is not None else _around(maker.width, _NARROW)
-    around = tuple(depths) if depths is not None else _around(maker.depth, _DEPTHS)
+    chosen = tuple(widths) if widths is not None else sizes_around(maker.width, _NARROW)
+    around = tuple(depths) if depths is not None else sizes_around(maker.depth, _DEPTHS)
     if given.first is not None:
         made = given.first
     else:
@@ -139,21 +125,21 @@ def audit(
             key,
         )
     notes = list(given.notes)
-    x, y, chosen_loss = _batch(made, given.batch if batch is None else batch, loss, notes)
+    x, y, chosen_loss = batch_of(made, given.batch if batch is None else batch, loss, notes)
     setting = Setting((x, y), chosen_loss, optimizer, learning_rate)
     plain = optimizer if isinstance(optimizer, str) else "adam"
-    common = _Common(given, setting, members, parametrization, base_width, plain, notes, key)
+    common = Common(given, setting, members, parametrization, base_width, plain, notes, key)
     findings: list[Finding] = []
     wide = deep = plan = shown = None
     passes, models = 0.0, 0
     if maker.takes_width and chosen:
-        over = _over(common, chosen, depths=None)
+        over = over_sizes(common, chosen, depths=None)
         wide, plan, shown = over.check, over.plan, over.grown.shown
         findings += transfer(wide, _advice(parametrization, optimizer))
         passes, models = over.grown.passes, over.models
     if maker.takes_depth and around:
         smallest = int(wide.data["size"].values[0]) if wide is not None else maker.width
-        over = _over(common, smallest or _NARROW[0], depths=around)
+        over = over_sizes(common, smallest or _NARROW[0], depths=around)
         deep = over.check
         findings += branches(over.grown, around)
         findings += transfer(deep, "multiply branches by 1 / sqrt(depth) or 1 / depth, and see "
@@ -161,8 +147,8 @@ def audit(
         passes, models = max(passes, over.grown.passes), models + over.models
     if given.first is not None or shown is None:
         probe = probe_of(made, setting)
-        state = _called(lambda: probe.start(made, None))
-        look, after, _ = _called(lambda: probe.step(state, details=True))
+        state = called(lambda: probe.start(made, None))
+        look, after, _ = called(lambda: probe.step(state, details=True))
         check_finite(look)
         shown, passes, models = (look, after), max(passes, 4 / 3), models + 1
     look, after = shown
@@ -176,164 +162,6 @@ def audit(
         notes, how, Cost(models, passes, time.perf_counter() - start),
         {"learning_rate": learning_rate, "torch": is_torch(made)},
     )  # fmt: skip
-
-
-class _Given(NamedTuple):
-    """What the user has given: a constructor, and perhaps a model to be shown."""
-
-    name: str
-    maker: Constructor
-    first: Any
-    batch: tuple[Any, Any] | None = None
-    trained: bool = False
-    notes: tuple[str, ...] = ()
-    net: Sequential | None = None
-
-
-class _Common(NamedTuple):
-    """What is the same for widths and depths."""
-
-    given: _Given
-    setting: Setting
-    members: int
-    parametrization: Any
-    base_width: int | None
-    optimizer: str
-    notes: list[str]
-    key: Key[Array, ""]
-
-
-class _Over(NamedTuple):
-    check: CoordinateCheck
-    plan: Plan | None
-    grown: Grown
-    models: int
-
-
-def _given(model: Any, width: str | None, depth: str | None, batch: Any) -> _Given:
-    if isinstance(model, str | Path):
-        from widthwise.observables.audit.folder import read_folder
-
-        maker, first, tokens, notes = read_folder(Path(model))
-        return _Given(Path(model).resolve().name, maker, first, tokens, True, notes)
-    if isinstance(model, Sequential):
-        if batch is None:
-            raise ValueError("a Sequential does not tell its inputs: give batch=(inputs, targets)")
-        shape, dtype = np.shape(batch[0])[1:], np.asarray(batch[0]).dtype
-
-        def make(size: int | None, depth: int | None = None, key: Any = None) -> Any:
-            del depth
-            net = model if size is None else model.at_width(size)
-            return net.init(key, shape, dtype=dtype)
-
-        return _Given(
-            "Sequential", Constructor(make, takes_width=True, takes_key=True), None, net=model
-        )
-    maker = constructor_of(model, width_argument=width, depth_argument=depth)
-    name = getattr(model, "__name__", type(model).__name__)
-    single = not maker.takes_width and not maker.takes_depth
-    return _Given(name, maker, maker.make(None) if single else None)
-
-
-def _batch(model: Any, batch: Any, loss: Any, notes: list[str]) -> tuple[Any, Any, Any]:
-    """Return inputs, targets and loss, guessed where they are not given."""
-    if batch is not None and (not isinstance(batch, tuple | list) or len(batch) != 2):
-        raise TypeError("batch is not a pair (inputs, targets): give two arrays, examples first")
-    if batch is not None:
-        x, y = batch
-    else:
-        x, words = guessed_inputs(model)
-        y, notes_ = None, f"no batch was given: inputs are {words}, targets random"
-        notes.append(notes_)
-    usual = None
-    if y is None:
-        y, usual = _called(lambda: guessed_targets(model, x))
-    if loss is None:
-        whole = np.issubdtype(np.asarray(y).dtype, np.integer)
-        loss = usual or ("cross_entropy" if whole else "mean")
-        notes.append(f"no loss was given: {loss}")
-    return x, y, loss
-
-
-def _called(run: Callable[[], Any]) -> Any:
-    """Run the user's model; what it raises is told with what to do."""
-    try:
-        return run()
-    except (ValueError, TypeError) as error:
-        if any(words in str(error) for words in (": give ", ": return ", ": let ")):
-            raise
-        raise ValueError(_uncallable(error)) from error
-    except (RuntimeError, IndexError, KeyError) as error:
-        raise ValueError(_uncallable(error)) from error
-
-
-def _uncallable(error: Exception) -> str:
-    text = " ".join(str(error).split())[:300]
-    return (
-        f"the model cannot take a step with this batch ({type(error).__name__}: {text}): give "
-        "batch=(inputs, targets) as it takes them, whole numbers for tokens and labels only"
-    )
-
-
-def _over(common: _Common, widths: Any, *, depths: Sequence[int] | None) -> _Over:
-    """Look at models of several widths, or depths."""
-    given, setting = common.given, common.setting
-    axis, sizes = axis_of(widths, depths)
-    make = given.net or given.maker.make
-    base = common.base_width or sizes[0][0], sizes[0][1]
-    rule = common.parametrization
-    planned = {"parametrization": rule, "optimizer": common.optimizer, "roles": None}
-    family, rules, plans = planned_models(make, setting.batch, sizes, base, planned)
-    if not family.torch and not given.maker.takes_key:
-        raise TypeError(
-            "the constructor has no argument key: an Equinox model draws its weights from one; "
-            "write make(width, key)"
-        )
-    if callable(setting.optimizer):
-        plans, rules = [None] * len(sizes), None
-    sites = _sites(family, sizes[0], common.notes) if given.maker.takes_width else []
-    default = given.maker.width
-    at = next((i for i, s in enumerate(sizes) if s[0] == default), len(sizes) - 1)
-    grown = _called(
-        lambda: grow(
-            family, sizes, plans, setting, members=common.members,
-            key=jax.random.fold_in(common.key, axis == "depth"),
-            shown=at if axis == "width" else None, blocks=axis == "depth",
-        )
-    )  # fmt: skip
-    check = check_of(grown, axis, sizes, sites=sites, rules=rules, optimizer=common.optimizer)
-    plan = None
-    if axis == "width" and given.net is None and sites:
-        plan = parametrize(
-            given.maker.make, sizes[-1][0], base_width=base[0],
-            parametrization=rule or "mup", optimizer=common.optimizer,
-        )  # fmt: skip
-    return _Over(check, plan, grown, sum(map(len, grown.changes)))
-
-
-def _sites(family: Family, size: tuple[int, int | None], notes: list[str]) -> list[Site]:
-    """Find the roles of arrays; without them nothing is predicted, and no groups are made."""
-    try:
-        found = sites_of(family, size[0])
-    except ValueError as error:
-        if any(words in str(error) for words in _SHAPES):
-            raise
-        notes.append(f"no groups for the optimizer: {error}")
-        return []
-    for one in found:
-        note = f"{one.path} is also {', '.join(one.tied)}: no power is predicted"
-        if one.tied and note not in notes:
-            notes.append(note)
-    return found
-
-
-def _around(default: int | None, usual: tuple[int, ...]) -> tuple[int, ...]:
-    """Return sizes up to the default one, or from it on where that is small."""
-    if default is None:
-        return usual
-    count, half = len(usual), 2 ** (len(usual) - 1)
-    first = default // half if default >= usual[0] * half else default
-    return tuple(first * 2**i for i in range(count))
 
 
 def _advice(parametrization: Any, optimizer: Any) -> str:

@@ -46,6 +46,7 @@ class NoCoincidence(Study):
     value of a circuit up to half its distance from the value it is told apart from.
     """
 
+    revision = 2
     question = "When does a random wide network behave like a random function?"
     reference = Reference(
         title="Wide Neural Networks as a Baseline for the Computational No-Coincidence Conjecture",
