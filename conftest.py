@@ -5,12 +5,17 @@ Theory is tested in float64, ranks never promote silently, compiled programs are
 
 import gc
 import os
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 
 # Most programs of the suite run once on small arrays: compiling them well costs more than it saves.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# A flag that another version does not know would end the process.
+_flags = ["--xla_backend_optimization_level=0"]
+if version("jaxlib").startswith("0.10."):
+    _flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+os.environ.setdefault("XLA_FLAGS", " ".join(_flags))
 
 import jax
 import pytest

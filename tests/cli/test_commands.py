@@ -8,11 +8,11 @@ import pytest
 from widthwise.studies import find_study
 
 COIN = "coin_study:CoinStudy"
-QUICK = ("run", COIN, "--preset", "quick")
+QUICK = ("run", COIN, "--preset", "quick", "--workers", "1")
 
 
 def test_run_prints_claims_and_writes_a_page(widthwise) -> None:
-    status, out, err = widthwise(*QUICK)
+    status, out, err = widthwise("run", COIN, "--preset", "quick")
     assert status == 0
     assert err == ""
     assert "variance at 16" in out
@@ -50,7 +50,7 @@ def test_a_failing_claim_is_exit_status_one(widthwise, monkeypatch: pytest.Monke
     study = find_study(COIN)
     right = study.predict
     monkeypatch.setattr(study, "predict", lambda self: right(self).map_over_datasets(_double))
-    status, out, _ = widthwise(*QUICK, "--workers", "1")
+    status, out, _ = widthwise(*QUICK)
     assert status == 1
     assert "✕ fails" in out
 

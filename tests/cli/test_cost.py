@@ -28,8 +28,8 @@ def test_help_is_cheap(program, words: list[str]) -> None:
 
 
 def test_nothing_but_json_on_standard_output(program, tmp_path) -> None:
-    words = ["run", "coin_study:CoinStudy", "--preset", "quick", "--json", "--out", str(tmp_path)]
-    status, out, err = program("-m", "widthwise.cli", *words)
+    words = ["run", "coin_study:CoinStudy", "--preset", "quick", "--json", "--workers", "1"]
+    status, out, err = program("-m", "widthwise.cli", *words, "--out", str(tmp_path))
     assert (status, err) == (0, "")
     assert out.startswith("{")
     assert out.endswith("}\n")

@@ -86,7 +86,7 @@ def test_a_fault_costs_its_own_shard_only(
 ) -> None:
     monkeypatch.setenv("FAULT", fault)
     monkeypatch.setenv("WAITING", str(tmp_path / "waiting"))
-    sweep = Sweep(FAULTY.study, {"bias": [0.3]}) if fault == "wait" else FAULTY
+    sweep = FAULTY if fault == "raise" else Sweep(FAULTY.study, {"bias": [0.3]})
     with pytest.raises(ShardError, match=f"{len(sweep.studies)} of the pieces failed"):
         sweep.run(tmp_path, workers=workers, time_limit=limit)
     for study in sweep.studies:
