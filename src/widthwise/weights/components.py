@@ -18,7 +18,7 @@ from widthwise.weights.law import Components
 Matrices = Shaped[np.ndarray, "..."] | Shaped[Array, "..."] | Sequence
 """One matrix, or independent ones along the first axis: of NumPy, JAX, or lists of numbers."""
 
-_BLOCK = 2**18  # entries that are worked on at a time
+_BLOCK = 2**20  # entries that are worked on at a time
 _STRIP, _RUN = 8, 4096
 _CANCELLED = {"float32": 1e-2, "float64": 1e-6}  # of the squares: what is below is computed anew
 _MANY = 2**21  # entries from which on all cores are used
@@ -180,8 +180,8 @@ def _doubtful(w: np.ndarray, rest: np.ndarray, squares: np.ndarray) -> np.ndarra
 def _sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
     """Means of rows and of columns, and the sum of squares."""
     m, n = w.shape[1:]
-    rows, columns = w @ np.full(n, 1 / n, w.dtype), np.full(m, 1 / m, w.dtype) @ w
-    return rows.astype(np.float64), columns.astype(np.float64), _dots(w)
+    rows, columns = np.einsum("kij->ki", w), np.einsum("kij->kj", w)
+    return rows.astype(np.float64) / n, columns.astype(np.float64) / m, _dots(w)
 
 
 def _tied_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
