@@ -49,6 +49,7 @@ class _ByFile(LoadScopeScheduling):
         return file + study
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Tell the workers so; a hook of pytest-xdist."""
     return _ByFile(config, log)

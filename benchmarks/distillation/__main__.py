@@ -65,7 +65,7 @@ def main() -> None:
     study = MemorizedDistillation(
         inputs=given.inputs, teachers=given.teachers, phase_teachers=given.teachers
     )
-    loop(10, 1.0, 1, 10)  # PyTorch's own start is not counted
+    loop(40, 1.0, 1, 10)  # PyTorch's own start is not counted
     totals = np.zeros(2)
     print("n/d    ours [s]   torch loop [s]   ratio   mean accuracy: ours, loop")
     for load in given.loads or study.loads:
