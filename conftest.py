@@ -11,11 +11,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 # Most programs of the suite run once on small arrays: compiling them well costs more than it saves.
-# A flag that another version does not know would end the process.
-_flags = ["--xla_backend_optimization_level=0"]
-if version("jaxlib").startswith("0.10."):
-    _flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
-os.environ.setdefault("XLA_FLAGS", " ".join(_flags))
+# Flags that another version of XLA does not know would end the process.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0"
+    + " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    * version("jaxlib").startswith("0.10."),
+)
 
 import jax
 import pytest
