@@ -190,8 +190,9 @@ class _Block:
 
     def __call__(self, module: torch.nn.Module, args: Any, value: Any) -> None:
         del module
-        out = value[0] if isinstance(value, tuple | list) else value
-        into = args[0] if args else None
+        if not args:
+            return
+        out, into = value[0] if isinstance(value, tuple | list) else value, args[0]
         if not isinstance(out, torch.Tensor) or not isinstance(into, torch.Tensor):
             return
         if out.shape == into.shape and into.is_floating_point():
