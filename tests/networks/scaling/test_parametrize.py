@@ -1,6 +1,9 @@
 """Settings from shapes alone: reference values, exact invariances, and what is refused."""
 # ruff: noqa: ARG005
 
+import sys
+from types import ModuleType
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,6 +14,7 @@ from jaxtyping import Array
 
 import widthwise as ww
 from widthwise.networks.scaling import Plan
+from widthwise.networks.scaling.family import seeded
 
 X = np.random.default_rng(0).standard_normal((5, 3))
 Y = np.random.default_rng(1).standard_normal((5, 1))
@@ -270,3 +274,14 @@ def test_a_model_of_another_width_or_kind_is_refused() -> None:
         plan.transformation(optax.sgd(0.1)).update({"w": jnp.ones(3)}, ())
     with pytest.raises(TypeError, match="parameter groups are PyTorch's"):
         plan.parameter_groups(mlp(16, jax.random.key(0)), learning_rate=1.0)
+
+
+def test_a_traced_key_seeds_no_other_framework(monkeypatch):
+    """Models of Equinox are described by tracing them, also where PyTorch has been imported."""
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+
+    def make(key):
+        with seeded(key):
+            return jax.random.normal(key, (3,))
+
+    assert jax.eval_shape(make, jax.random.key(0)).shape == (3,)

@@ -134,15 +134,22 @@ _MODULE = "torch.nn.modules.module.Module"
 
 
 def seeded(key: Key[Array, ""]) -> Any:
-    """Context in which PyTorch draws what the key determines; nothing without PyTorch."""
+    """Context in which PyTorch draws what the key determines; nothing without PyTorch.
+
+    A key that is traced belongs to a model of JAX, whose arrays are only described.
+    """
     import contextlib
     import sys
 
     if "torch" not in sys.modules:
         return contextlib.nullcontext()
+    try:
+        seed = int(np.asarray(jax.random.key_data(key)).ravel()[-1])
+    except jax.errors.TracerArrayConversionError:
+        return contextlib.nullcontext()
     from widthwise.networks.scaling.pytorch import seeded_generator
 
-    return seeded_generator(int(np.asarray(jax.random.key_data(key)).ravel()[-1]))
+    return seeded_generator(seed)
 
 
 def _key() -> Key[Array, ""]:
