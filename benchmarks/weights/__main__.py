@@ -2,8 +2,9 @@
 
     python benchmarks/weights [--count 1000] [--size 256] [--repeats 5] [--large 4096]
 
-All ways run interleaved in one process, so that the load of the machine hits all alike; the table
-gives medians in processor and wall seconds, and ratios to the fit with their quartiles.
+All ways run in one process. Fit and read are interleaved, so that the load of the machine hits both
+alike; the dense ways come after, because the threads of BLAS keep waiting busily for a while after
+a product. The table gives medians in processor and wall seconds, and ratios with their quartiles.
 
 - fit: `widthwise.weights.fit` of the 13-parameter family to float32 matrices.
 - read: the sum of squares of all entries by BLAS on all cores: one pass over memory.
@@ -27,6 +28,7 @@ from widthwise.weights.components import tied_components
 
 DENSE = (8, 12, 16, 24)
 DENSE_COUNT = 200
+WARM_UP = 2
 
 
 def projectors(d: int) -> np.ndarray:
@@ -93,11 +95,13 @@ def main() -> None:
         np.testing.assert_allclose(dense(small[d], matrices[d])[1:], ours, rtol=1e-9)
         ways[f"dense {d}"] = lambda d=d: dense(small[d], matrices[d])
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for run in ways.values():  # once to warm up
-        run()
-    for _ in range(given.repeats):
-        for name, run in ways.items():
-            times[name].append(timed(run))
+    for names in (("fit", "read"), [f"dense {d}" for d in DENSE]):
+        for _ in range(WARM_UP):
+            for name in names:
+                ways[name]()
+        for _ in range(given.repeats):
+            for name in names:
+                times[name].append(timed(ways[name]))
     print(f"{given.count} matrices of {given.size} x {given.size}, float32")
     for which, label in enumerate(("wall", "processor")):
         fit = [t[which] for t in times["fit"]]

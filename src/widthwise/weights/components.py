@@ -18,7 +18,7 @@ from widthwise.weights.law import Components
 Matrices = Shaped[np.ndarray, "..."] | Shaped[Array, "..."] | Sequence
 """One matrix, or independent ones along the first axis: of NumPy, JAX, or lists of numbers."""
 
-_BLOCK = 2**20  # entries that are worked on at a time
+_BLOCK = 12 * 2**16  # entries that are worked on at a time
 _STRIP, _RUN = 8, 4096
 _CANCELLED = {"float32": 1e-2, "float64": 1e-6}  # of the squares: what is below is computed anew
 _MANY = 2**21  # entries from which on all cores are used
@@ -94,7 +94,6 @@ def check_square(shape: tuple[int, ...]) -> int:
     return int(rows)
 
 
-@np.errstate(invalid="ignore", over="ignore")
 def tied_components(matrices: Matrices) -> Components:
     """Coordinates of square matrices, rows and columns permuted together.
 
@@ -108,14 +107,20 @@ def tied_components(matrices: Matrices) -> Components:
         If a matrix is not square, too small, or not finite.
     """
     w = checked_matrices(matrices)
-    d = check_square(w.shape)
+    check_square(w.shape)
+    return _on_all_cores(w, _tied)
+
+
+def _tied(w: np.ndarray) -> tuple[np.ndarray, ...]:
+    d = w.shape[1]
     rows, columns, squares, products, diagonal = _in_blocks(w, _tied_sums)
     total, rows, columns = _beyond_mean(rows, columns)
     for part in (rows, columns, total[:, None]):
         diagonal -= part
     outer = d * d * total**2
-    rest = squares - outer - d * (_dots(rows) + _dots(columns))
-    crossed = products - outer - 2 * d * np.einsum("ki,ki->k", rows, columns)
+    edges = _products(rows, columns)
+    rest = squares - outer - d * np.einsum("kaa->k", edges)
+    crossed = products - outer - 2 * d * edges[:, 0, 1]
     halves = np.stack([rest + crossed, rest - crossed]) / 2
     doubtful = _doubtful(w, halves.min(axis=0), squares)
     if doubtful.size:
@@ -123,15 +128,14 @@ def tied_components(matrices: Matrices) -> Components:
         total[doubtful], rows[doubtful], columns[doubtful] = found[:3]
         halves[:, doubtful], diagonal[doubtful] = found[3:5], found[5]
     trace = diagonal.mean(axis=1)
-    beyond = diagonal - trace[:, None]
+    diagonal -= trace[:, None]
     trivial = np.stack([total * d, trace * d / (d - 1) ** 0.5], axis=1)
-    vectors = np.stack([columns * d**0.5, rows * d**0.5, beyond * (d / (d - 2)) ** 0.5], axis=1)
-    symmetric = np.maximum(halves[0] - trivial[:, 1] ** 2 - _dots(vectors[:, 2]), 0.0)
-    standard = np.matmul(vectors, vectors.transpose(0, 2, 1))
-    return _finite(trivial, standard, symmetric, halves[1])
+    scales = np.sqrt([d, d, d / (d - 2)])
+    standard = _products(columns, rows, diagonal) * scales[:, None] * scales
+    symmetric = np.maximum(halves[0] - trivial[:, 1] ** 2 - standard[:, 2, 2], 0.0)
+    return trivial, standard, symmetric, halves[1]
 
 
-@np.errstate(invalid="ignore", over="ignore")
 def bipartite_components(matrices: Matrices) -> Components:
     """Coordinates of matrices, rows and columns permuted on their own.
 
@@ -143,7 +147,10 @@ def bipartite_components(matrices: Matrices) -> Components:
     ValueError
         If a matrix is not finite.
     """
-    w = checked_matrices(matrices)
+    return _on_all_cores(checked_matrices(matrices), _bipartite)
+
+
+def _bipartite(w: np.ndarray) -> tuple[np.ndarray, ...]:
     m, n = w.shape[1:]
     rows, columns, squares = _in_blocks(w, _sums)
     total, rows, columns = _beyond_mean(rows, columns)
@@ -153,11 +160,24 @@ def bipartite_components(matrices: Matrices) -> Components:
         found = _in_blocks(w[doubtful], _centred_sums)
         total[doubtful], rows[doubtful], columns[doubtful] = found[:3]
         rest[doubtful] = found[3] if len(found) == 4 else found[3] + found[4]
-    trivial = total[:, None] * (m * n) ** 0.5
-    return _finite(trivial, n * _dots(rows), m * _dots(columns), rest)
+    return total[:, None] * (m * n) ** 0.5, n * _dots(rows), m * _dots(columns), rest
 
 
-def _finite(trivial: np.ndarray, *squares: np.ndarray) -> Components:
+def _on_all_cores(
+    w: np.ndarray, of_part: Callable[[np.ndarray], tuple[np.ndarray, ...]]
+) -> Components:
+    """Join the trivial parts and the sums of squares of parts of the matrices."""
+
+    def found(part: np.ndarray) -> tuple[np.ndarray, ...]:
+        with np.errstate(invalid="ignore", over="ignore"):  # each thread has settings of its own
+            return of_part(part)
+
+    if w.size >= _MANY and len(w) > 1:
+        with one_thread_per_core() as pool:
+            parts = list(pool.map(found, np.array_split(w, min(len(w), cores()))))
+    else:
+        parts = [found(w)]
+    trivial, *squares = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     shaped = tuple(x if x.ndim == 3 else x[:, None, None] for x in squares)
     whole = np.isfinite(trivial).all(axis=1)
     for x in shaped:
@@ -178,15 +198,13 @@ def _doubtful(w: np.ndarray, rest: np.ndarray, squares: np.ndarray) -> np.ndarra
 
 
 def _sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Means of rows and of columns, and the sum of squares."""
-    m, n = w.shape[1:]
-    rows, columns = np.einsum("kij->ki", w), np.einsum("kij->kj", w)
-    return rows.astype(np.float64) / n, columns.astype(np.float64) / m, _dots(w)
+    """Sums of rows and of columns, and that of all squares."""
+    return np.einsum("kij->ki", w), np.matmul(np.ones(w.shape[1], w.dtype), w), _dots(w)
 
 
 def _tied_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
     """Find also the sum of products across the diagonal, and the diagonal."""
-    return *_sums(w), _across(w), np.einsum("kii->ki", w).astype(np.float64)
+    return *_sums(w), _across(w), np.einsum("kii->ki", w).copy()
 
 
 def _centred_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -211,7 +229,10 @@ def _centred_sums(w: np.ndarray) -> tuple[np.ndarray, ...]:
 def _beyond_mean(
     rows: np.ndarray, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the mean of each matrix, and take it from what its rows and columns have, in place."""
+    """Turn sums into means, in place: of each matrix, and of rows and columns beyond it."""
+    m, n = rows.shape[1], columns.shape[1]
+    rows /= n
+    columns /= m
     mean = rows.mean(axis=1)
     rows -= mean[:, None]
     columns -= mean[:, None]
@@ -222,9 +243,16 @@ def _dots(x: np.ndarray) -> np.ndarray:
     """Sum of squares of each item, of a run of entries at a time."""
     flat = x.reshape(len(x), -1)
     whole = flat.shape[1] - flat.shape[1] % _RUN
-    runs, rest = flat[:, :whole].reshape(len(x), -1, 1, _RUN), flat[:, None, whole:]
-    squares = np.matmul(runs, runs.transpose(0, 1, 3, 2)).sum(axis=(1, 2, 3), dtype=np.float64)
-    return squares + np.matmul(rest, rest.transpose(0, 2, 1))[:, 0, 0]
+    runs, rest = flat[:, :whole].reshape(len(x), -1, _RUN), flat[:, whole:]
+    return np.vecdot(runs, runs).sum(axis=1, dtype=np.float64) + np.vecdot(rest, rest)
+
+
+def _products(*vectors: np.ndarray) -> np.ndarray:
+    """Scalar products (k, a, b) of vectors (k, i) of each item."""
+    found = np.empty((len(vectors[0]), len(vectors), len(vectors)))
+    for a, b in zip(*np.triu_indices(len(vectors)), strict=True):
+        found[:, a, b] = found[:, b, a] = np.vecdot(vectors[a], vectors[b])
+    return found
 
 
 def _across(w: np.ndarray) -> np.ndarray:
@@ -237,23 +265,18 @@ def _across(w: np.ndarray) -> np.ndarray:
     whole = size - size % _STRIP
     rows = w[:, :whole].reshape(count, -1, _STRIP, size)
     columns = w[:, :, :whole].reshape(count, size, -1, _STRIP).transpose(0, 2, 1, 3)
-    rest = np.matmul(w[:, whole:], w[:, :, whole:])
-    squares = np.einsum("kaii->ka", np.matmul(rows, columns)).sum(axis=1, dtype=np.float64)
-    return squares + np.einsum("kii->k", rest)
+    products = np.matmul(rows, columns).reshape(count, -1, _STRIP**2)
+    traces = products @ np.eye(_STRIP, dtype=w.dtype).ravel()
+    found = traces.sum(axis=1, dtype=np.float64)
+    if whole < size:
+        found += np.einsum("kii->k", np.matmul(w[:, whole:], w[:, :, whole:]))
+    return found
 
 
 def _in_blocks(
     w: np.ndarray, of_block: Callable[[np.ndarray], tuple[np.ndarray, ...]]
 ) -> list[np.ndarray]:
+    """Join sums over a few matrices at a time, in float64."""
     step = max(1, _BLOCK // (w.shape[1] * w.shape[2]))
-
-    def found(part: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-        with np.errstate(invalid="ignore", over="ignore"):  # each thread has settings of its own
-            return [of_block(part[start : start + step]) for start in range(0, len(part), step)]
-
-    if w.size >= _MANY and len(w) > 1:
-        with one_thread_per_core() as pool:
-            parts = [sums for some in pool.map(found, np.array_split(w, cores())) for sums in some]
-    else:
-        parts = found(w)
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    blocks = (of_block(w[start : start + step]) for start in range(0, len(w), step))
+    return [np.concatenate(arrays, dtype=np.float64) for arrays in zip(*blocks, strict=True)]
