@@ -5,6 +5,7 @@ yet, with all its vectors or with the last one only, and what its numbers prove 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,7 +17,8 @@ from matfree import decomp
 Product = Callable[[Array], Array]
 
 BLOCK = 4
-"""Products between two looks at what has been found, half as many where no vector is kept."""
+"""Products between two looks at what has been found, where all vectors are kept; otherwise one."""
+_ORDERS = 16, 64  # of tridiagonal matrices that are decomposed as such, not as part of the buffer
 _HALVINGS = 30  # in the search for the upper bound
 
 
@@ -98,7 +100,7 @@ def krylov_space(
     """
     size = start.shape[0]
     products = min(products, size)
-    block = products if enough is None else min(BLOCK if keep else BLOCK // 2, products)
+    block = products if enough is None else min(BLOCK if keep else 1, products)
     blocks = -(-products // block)
     tridiagonal = decomp.tridiag_sym(
         block, materialize=False, custom_vjp=False, reortho="full" if keep else "none"
@@ -154,7 +156,12 @@ def ritz(space: Krylov) -> Ritz:
     # Rows beyond the space get a value below all others.
     lowest = -2 * (jnp.max(jnp.abs(inner)) + 2 * jnp.max(beside, initial=0.0)) - 1
     inner = jnp.where(index < space.dimension, inner, lowest)
-    values, vectors = jnp.linalg.eigh(jnp.diag(inner) + jnp.diag(beside, 1) + jnp.diag(beside, -1))
+    matrix = jnp.diag(inner) + jnp.diag(beside, 1) + jnp.diag(beside, -1)
+    # LAPACK's threads, which a matrix of the whole buffer would start, wait for those of XLA.
+    orders = [*(order for order in _ORDERS if order < size), size]
+    smallest = jnp.searchsorted(jnp.asarray(orders), space.dimension)
+    leading = [partial(_eigh_of_leading, order) for order in orders]
+    values, vectors = lax.switch(smallest, leading, matrix)
     known = index >= size - space.dimension
     last = vectors[jnp.maximum(space.dimension - 1, 0)]
     return Ritz(
@@ -203,6 +210,13 @@ def upper_bound(space: Krylov, found: Ritz, weight: Float[ArrayLike, ""]) -> Flo
     # p is convex there, and its slope at the Ritz value is known from the Ritz vector.
     farthest = residual * jnp.sqrt(found.weights[-1] / weight)
     return top + lax.fori_loop(0, _HALVINGS, narrow, (jnp.zeros_like(top), farthest))[1]
+
+
+def _eigh_of_leading(order: int, matrix: Float[Array, "m m"]) -> tuple[Array, Array]:
+    """Return eigenvalues and vectors of a leading block, and before them zeros for the rest."""
+    values, vectors = jnp.linalg.eigh(matrix[:order, :order])
+    rest = len(matrix) - order
+    return jnp.pad(values, (rest, 0)), jnp.pad(vectors, ((0, rest), (rest, 0)))
 
 
 def _left(space: Krylov) -> Float[Array, ""]:
