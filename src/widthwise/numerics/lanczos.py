@@ -1,7 +1,8 @@
 """Lanczos' method: extreme eigenvalues of a symmetric matrix that is known by its products.
 
-The recurrence is matfree's. What stands here is how to go on from a space that is not large enough
-yet, with all its vectors or with the last one only, and what its numbers prove about the spectrum.
+Where all vectors are kept, the recurrence is matfree's. What stands here is how to go on from a
+space that is not large enough yet, with all its vectors or with the last one only, and what its
+numbers prove about the spectrum.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 from matfree import decomp
 
 Product = Callable[[Array], Array]
+Grow = Callable[[Array, "Krylov", Array], tuple["Krylov", Array]]
 
 BLOCK = 4
 """Products between two looks at what has been found, where all vectors are kept; otherwise one."""
@@ -100,50 +102,70 @@ def krylov_space(
     """
     size = start.shape[0]
     products = min(products, size)
-    block = products if enough is None else min(BLOCK if keep else 1, products)
+    block = 1 if not keep else products if enough is None else min(BLOCK, products)
     blocks = -(-products // block)
-    tridiagonal = decomp.tridiag_sym(
-        block, materialize=False, custom_vjp=False, reortho="full" if keep else "none"
-    )
+    grow = _growing_by(block, product) if keep else _growing_by_one(product)
+    zeros = jnp.zeros(blocks * block, start.dtype)
+    kept = jnp.zeros((blocks * block if keep else 1, size), start.dtype)
+    space = Krylov(kept, zeros, zeros, jnp.asarray(0))
+    if blocks == 1:
+        return grow(jnp.asarray(0), space, start)[0]
+
+    def unfinished(state: tuple[Array, Krylov, Array]) -> Bool[Array, ""]:
+        done, space, _ = state
+        more = (space.dimension == done * block) & (_left(space) > _rounding(space))
+        if enough is not None:
+            more &= ~enough(space)
+        return (done == 0) | ((done < blocks) & more)
+
+    def step(state: tuple[Array, Krylov, Array]) -> tuple[Array, Krylov, Array]:
+        return state[0] + 1, *grow(*state)
+
+    return lax.while_loop(unfinished, step, (jnp.asarray(0), space, start))[1]
+
+
+def _growing_by(block: int, product: Product) -> Grow:
+    """Add some vectors, each made orthogonal to all before it."""
+    tridiagonal = decomp.tridiag_sym(block, materialize=False, custom_vjp=False, reortho="full")
 
     def grow(done: Array, space: Krylov, vector: Array) -> tuple[Krylov, Array]:
         def project(i: Array, v: Array) -> Array:
-            earlier = lax.dynamic_slice(space.basis, (i * block, 0), (block, size))
+            earlier = lax.dynamic_slice(space.basis, (i * block, 0), (block, len(v)))
             return v - (earlier @ v) @ earlier
 
-        def outside(v: Array) -> Array:
-            if not keep:
-                last = space.basis[0]
-                return (image := product(v)) - (last @ image) * last
-            return lax.fori_loop(0, done, project, product(v))
-
-        new = tridiagonal(outside, vector)
+        new = tridiagonal(lambda v: lax.fori_loop(0, done, project, product(v)), vector)
         basis, (diagonal, beside) = jnp.asarray(new.Q_tall), new.J_small
         beside = jnp.append(beside, jnp.linalg.norm(new.residual))
         place = done * block
         grown = Krylov(
-            lax.dynamic_update_slice(space.basis, basis, (place, 0)) if keep else basis[-1:],
+            lax.dynamic_update_slice(space.basis, basis, (place, 0)),
             lax.dynamic_update_slice(space.diagonal, diagonal, (place,)),
             lax.dynamic_update_slice(space.off_diagonal, beside, (place,)),
             place + block,
         )
         return _up_to_breakdown(grown), new.residual
 
-    zeros = jnp.zeros(blocks * block, start.dtype)
-    kept = jnp.zeros((blocks * block if keep else 1, size), start.dtype)
-    space = Krylov(kept, zeros, zeros, jnp.asarray(0))
-    if enough is None or blocks == 1:
-        return grow(jnp.asarray(0), space, start)[0]
+    return grow
 
-    def unfinished(state: tuple[Array, Krylov, Array]) -> Bool[Array, ""]:
-        done, space, _ = state
-        more = (space.dimension == done * block) & (_left(space) > _rounding(space))
-        return (done == 0) | ((done < blocks) & more & ~enough(space))
 
-    def step(state: tuple[Array, Krylov, Array]) -> tuple[Array, Krylov, Array]:
-        return state[0] + 1, *grow(*state)
+def _growing_by_one(product: Product) -> Grow:
+    """Add one vector, and keep only that: the variant A(2, 7) of Paige (1972)."""
 
-    return lax.while_loop(unfinished, step, (jnp.asarray(0), space, start))[1]
+    def grow(done: Array, space: Krylov, vector: Array) -> tuple[Krylov, Array]:
+        before = jnp.where(done > 0, space.off_diagonal[done - 1], 0.0)
+        unit = vector / jnp.where(done > 0, before, jnp.linalg.norm(vector))
+        image = product(unit) - before * space.basis[0]
+        diagonal = unit @ image
+        left = image - diagonal * unit
+        grown = Krylov(
+            unit[None],
+            space.diagonal.at[done].set(diagonal),
+            space.off_diagonal.at[done].set(jnp.linalg.norm(left)),
+            done + 1,
+        )
+        return _up_to_breakdown(grown), left
+
+    return grow
 
 
 @jax.jit
