@@ -138,6 +138,20 @@ def test_csv_reads_back_what_was_drawn():
     assert [float(r["y"]) for r in cells] == [10] * 3 + [20] * 3
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_csv_has_points_that_were_not_drawn():
+    figure, (ax,) = new_figure(1)
+    plotting.measured(ax, [1, 2, 3, 4], [3.1, np.nan, 5.1, np.inf], [0.1, 0.2, np.nan, 0.3], "n")
+    rows = list(csv.DictReader(io.StringIO(Picture("gap", "a", "b", figure).csv())))
+    assert [(row["y"], row["value"]) for row in rows] == [
+        ("3.1", rows[0]["value"]),
+        ("nan", "nan"),
+        ("5.1", "nan"),
+        ("inf", "nan"),
+    ]
+    assert float(rows[0]["value"]) == pytest.approx(0.1)
+
+
 def test_csv_prefers_the_data_of_the_picture():
     data = xr.Dataset({"rate": ("width", [0.5, 0.25])}, {"width": [2, 4]})
     p = Picture("demo", "title", "caption", new_figure()[0], data)

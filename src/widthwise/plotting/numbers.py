@@ -64,8 +64,10 @@ def _series(label: str, otherwise: str) -> str:
 def _half_lengths(bar: ErrorbarContainer) -> np.ndarray | None:
     if not bar.has_yerr:
         return None
-    segments = np.asarray(bar.lines[2][-1].get_segments())
-    return (segments[:, 1, 1] - segments[:, 0, 1]) / 2
+    # get_segments() would leave out ends that are not finite.
+    heights = np.array([path.vertices[:, 1] for path in bar.lines[2][-1].get_paths()], float)
+    with np.errstate(invalid="ignore"):  # of points at infinity
+        return np.ptp(heights, axis=1) / 2
 
 
 def _xy(line: Line2D, name: str, kind: str, errors: np.ndarray | None) -> Iterator[Row]:
