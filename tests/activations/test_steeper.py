@@ -50,13 +50,13 @@ def test_kinks_move():
 
 
 def test_gaps():
-    gap, variances = jnp.asarray([1e-12, 0.4, 1.7]), (jnp.asarray([0.8]), jnp.asarray([1.3]))
+    gap, before = jnp.asarray([1e-12, 0.4, 1.7]), (jnp.asarray([0.8]), jnp.asarray([1.3]))
     for phi in (activations.relu, activations.erf):
         plain, scaled = phi, activations.steeper(phi, -3.0)
-        around = (9 * variances[0], 9 * variances[1])
-        moments = (plain.second_moment(around[0]), plain.second_moment(around[1]))
-        expected = plain.gap_map(gap, around, moments)
-        found = scaled.gap_map(gap, variances, moments)
+        around = (3 * before[0], 3 * before[1])
+        after = tuple(jnp.sqrt(plain.second_moment(s**2)) for s in around)
+        expected = plain.gap_map(gap, around, after)
+        found = scaled.gap_map(gap, before, after)
         np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
         np.testing.assert_allclose(found[1], 9 * expected[1], rtol=1e-12)
 

@@ -229,8 +229,8 @@ class Activation:
     def gap_map(
         self,
         gap: Float[Array, "*pairs"],
-        variances: Two,
-        moments: Two,
+        before: Two,
+        after: Two,
     ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
         """``1 - correlation`` after the function, and ``E[s'(u) s'(v)]``, from that before it.
 
@@ -239,15 +239,16 @@ class Activation:
 
         Parameters
         ----------
-        gap, variances
-            Before the function: ``1 - correlation`` of each pair, and of both its inputs.
-        moments
-            `second_moment` at both variances: they belong to inputs, not to pairs.
+        gap, before
+            Before the function: ``1 - correlation`` of each pair, and the standard deviations of
+            both its inputs.
+        after
+            Roots of `second_moment` at both variances: they belong to inputs, not to pairs.
         """
-        around = (gap, variances, moments)
+        around = (gap, before, after)
         if self.forms is not None and self.forms.gap is not None and self.offset == 0.0:
             return gap_by_form(self.forms.gap, self.gain**2, *around)
-        covariances = covariances_of(gap, variances)
+        covariances = covariances_of(gap, before)
         return gap_by_dual(self.dual(*covariances), *around), self.dual_derivative(*covariances)
 
     def fixed_points(self, variance: float | int = 1.0) -> tuple[FixedPoint, ...]:

@@ -1,4 +1,4 @@
-"""How an activation maps ``1 - correlation`` of pairs, given variances and moments of inputs."""
+"""How an activation maps ``1 - correlation`` of pairs, given standard deviations of inputs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,41 +8,34 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from widthwise.numerics.safe import safe_sqrt
-
 Two = tuple[Float[Array | np.ndarray, "..."], Float[Array | np.ndarray, "..."]]
 
 
 @partial(jax.jit, static_argnums=0, inline=True)
 def gap_by_form(
-    form: Callable, gain: Float[ArrayLike, ""], gap: Array, variances: Two, moments: Two
+    form: Callable, gain: Float[ArrayLike, ""], gap: Array, before: Two, after: Two
 ) -> tuple[Array, Array]:
     """Map a gap by the closed form of a function, times the square of a gain."""
-    scale = _scale(moments)
-    after, slope = form(gap, *variances, jnp.where(scale > 0, scale, 1.0) / gain)
-    return _kept(after, gap, variances, scale), gain * slope
+    scale = after[0] * after[1]
+    found, slope = form(gap, *before, jnp.where(scale > 0, scale, 1.0) / gain)
+    return _kept(found, gap, before, scale), gain * slope
 
 
 @partial(jax.jit, inline=True)
-def gap_by_dual(dual: Array, gap: Array, variances: Two, moments: Two) -> Array:
+def gap_by_dual(dual: Array, gap: Array, before: Two, after: Two) -> Array:
     """Map a gap, given ``E[s(u) s(v)]`` of every pair."""
-    scale = _scale(moments)
-    return _kept(1.0 - dual / jnp.where(scale > 0, scale, 1.0), gap, variances, scale)
+    scale = after[0] * after[1]
+    return _kept(1.0 - dual / jnp.where(scale > 0, scale, 1.0), gap, before, scale)
 
 
 @partial(jax.jit, inline=True)
-def covariances_of(gap: Array, variances: Two) -> tuple[Array, Array, Array]:
+def covariances_of(gap: Array, deviations: Two) -> tuple[Array, Array, Array]:
     """Give the covariance and both variances of every pair."""
-    gap, k11, k22 = jnp.broadcast_arrays(gap, *variances)
-    return (1.0 - gap) * _scale((k11, k22)), k11, k22
+    gap, first, second = jnp.broadcast_arrays(gap, *deviations)
+    return (1.0 - gap) * (first * second), first**2, second**2
 
 
-def _scale(variances: Two) -> Array:
-    return safe_sqrt(variances[0]) * safe_sqrt(variances[1])
-
-
-def _kept(after: Array, gap: Array, variances: Two, scale: Array) -> Array:
+def _kept(found: Array, gap: Array, before: Two, scale: Array) -> Array:
     """Keep a gap in its range, and equal inputs equal."""
-    after = jnp.where(scale > 0, jnp.clip(after, 0.0, 2.0), 0.0)
-    equal = safe_sqrt(variances[0]) == safe_sqrt(variances[1])
-    return jnp.where((gap == 0.0) & equal, 0.0, after)
+    found = jnp.where(scale > 0, jnp.clip(found, 0.0, 2.0), 0.0)
+    return jnp.where((gap == 0.0) & (before[0] == before[1]), 0.0, found)

@@ -69,9 +69,9 @@ def _forms(forms: ClosedForms, c: float) -> ClosedForms:
         assert coefficients is not None
         return coefficients(order, square * q) * np.sign(c) ** np.arange(order + 1)
 
-    def gap_map(u: Array, k11: Array, k22: Array, scale: Array) -> tuple[Array, Array]:
+    def gap_map(u: Array, first: Array, second: Array, scale: Array) -> tuple[Array, Array]:
         assert gap is not None
-        after, slopes = gap(u, square * k11, square * k22, scale)
+        after, slopes = gap(u, abs(c) * first, abs(c) * second, scale)
         return after, square * slopes
 
     return ClosedForms(

@@ -24,7 +24,6 @@ from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
 from widthwise.numerics.memory import aligned
-from widthwise.numerics.safe import safe_sqrt
 from widthwise.numerics.threads import one_thread_per_core
 
 _SUBTRACTED = 2**18  # numbers up to which all differences are taken at once
@@ -259,8 +258,8 @@ def _rough_tile(
 def _crossed(levels1: Levels, levels2: Levels) -> tuple[Levels, Levels]:
     """Make rows of the first and columns of the second."""
     return (
-        Levels(*(level[:, :, None] for level in levels1)),
-        Levels(*(level[:, None, :] for level in levels2)),
+        jax.tree.map(lambda level: level[:, :, None], levels1),
+        jax.tree.map(lambda level: level[:, None, :], levels2),
     )
 
 
@@ -285,7 +284,7 @@ def _kernels(
     end1: Float[Array, "*first"],
     end2: Float[Array, "*second"],
 ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
-    return (1.0 - gap) * safe_sqrt(end1) * safe_sqrt(end2), ntk
+    return (1.0 - gap) * (end1 * end2), ntk
 
 
 @partial(jax.jit, inline=True)

@@ -2,13 +2,15 @@
 
 The state of a pair is ``u = 1 - correlation`` and the tangent kernel; the variances belong to the
 inputs. Near coincidence the tangent kernel of a ReLU network depends on ``sqrt(u)``, which the
-covariance no longer knows. With pre-activation variances q, second moments m of the activation,
-``s = sqrt(m1 m2)``, and a Dense layer ``K -> g K + b`` of new variances v, ``s' = sqrt(v1 v2)``,
+covariance no longer knows. With second moments m of the activation, a Dense layer
+``K -> g K + b`` of new variances v = g m + b, and ``s = sqrt(m1 m2)``,
 
-    u'     = [g b (sqrt(m1) - sqrt(m2))^2 / (s' + g s + b) + g s u_phi(u)] / s',
+    u'     = 1 - cos(a1 - a2) + g s u / sqrt(v1 v2),   cos a = sqrt(g m / v), sin a = sqrt(b / v),
     Theta' = own s (1 - u_phi(u)) + own_shift + g E[phi' phi'] Theta,
 
-all terms of u' being non-negative. Derived.
+all terms of u' being non-negative, and ``1 - cos(a1 - a2)`` the square of
+``sqrt(2) sin(a1 / 2 - a2 / 2)``: of products of numbers that belong to one input each. Pairs then
+need no division and no root. Derived.
 """
 
 from collections.abc import Callable
@@ -28,19 +30,39 @@ Runs = tuple[tuple[Activation, int], ...]
 Loop = Callable[..., tuple[Any, Any]]
 
 
-class Levels(NamedTuple):
-    """The variances of inputs at every layer, for which pairs need not be looked at.
+class Layers(NamedTuple):
+    """What belongs to inputs at every Dense layer.
 
     Parameters
     ----------
     entering, leaving
-        Before and after each Dense layer: of the activations, and of the pre-activations.
-    ends
-        Of the outputs, in one row.
+        Standard deviations before and after each Dense layer: of the activations, and of the
+        pre-activations.
+    kept
+        The first by the second; zero where that is.
+    cosine, sine
+        Of half the angle ``a`` of the module's formula, the sine times the root of two.
     """
 
     entering: Float[Numbers, "layers *n"]
     leaving: Float[Numbers, "layers *n"]
+    kept: Float[Numbers, "layers *n"]
+    cosine: Float[Numbers, "layers *n"]
+    sine: Float[Numbers, "layers *n"]
+
+
+class Levels(NamedTuple):
+    """What belongs to inputs, for which pairs need not be looked at.
+
+    Parameters
+    ----------
+    layers
+        At every Dense layer.
+    ends
+        Standard deviations of the outputs, in one row.
+    """
+
+    layers: Layers
     ends: Float[Numbers, "1 *n"]
 
 
@@ -64,7 +86,7 @@ def variances(
     *,
     loop: Loop = jax.lax.scan,
 ) -> Levels:
-    """Follow the variances of each input.
+    """Follow the variances of each input, and return what pairs need of them.
 
     Parameters
     ----------
@@ -95,7 +117,8 @@ def variances(
         leaving.append(after)
         start += count
     ends = q if last is None else last.second_moment(q)
-    return Levels(join(entering), join(leaving), join([ends[None]]))
+    levels = _levels(table, join(entering), join(leaving), join([ends[None]]))
+    return jax.tree.map(np.asarray, levels) if loop is in_steps else levels
 
 
 def through(
@@ -122,28 +145,31 @@ def through(
     -------
     The angle's gap and the tangent kernel of the outputs.
     """
-    enter, leave, ends = zip(*levels, strict=True)
 
-    def at(sides: tuple, where: slice | int) -> tuple:
-        return tuple(side[where] for side in sides)
+    def at(where: slice | int) -> tuple[Layers, Layers]:
+        first, second = (Layers(*(part[where] for part in side.layers)) for side in levels)
+        return first, second
+
+    def both(name: str, sides: tuple[Layers, Layers]) -> tuple:
+        return tuple(getattr(side, name) for side in sides)
 
     # Carrying what enters a Dense layer lets the compiler evaluate each activation once.
     pair, start = (gap, jnp.zeros_like(gap)), 0
     for phi, count in runs:
 
         def block(pair: tuple[Array, Array], level: tuple, phi=phi) -> tuple:
-            row, before, inside, after = level
-            gap, ntk = _dense(row, *pair, (before, inside))
-            gap, slope = phi.gap_map(gap, inside, after)
+            row, sides, after = level
+            gap, ntk = _dense(row, *pair, sides)
+            gap, slope = phi.gap_map(gap, both("leaving", sides), after)
             return (gap, ntk * slope), None
 
         here, there = slice(start, start + count), slice(start + 1, start + count + 1)
-        rows = (table[here], at(enter, here), at(leave, here), at(enter, there))
-        pair, _ = loop(block, pair, rows)
+        pair, _ = loop(block, pair, (table[here], at(here), both("entering", at(there))))
         start += count
-    gap, ntk = _dense(table[-1], *pair, (at(enter, -1), at(leave, -1)))
+    gap, ntk = _dense(table[-1], *pair, at(-1))
     if last is not None:
-        gap, slope = last.gap_map(gap, at(leave, -1), at(ends, 0))
+        ends = tuple(side.ends[0] for side in levels)
+        gap, slope = last.gap_map(gap, both("leaving", at(-1)), ends)
         ntk = ntk * slope
     return gap, ntk
 
@@ -154,20 +180,31 @@ def _leaving(row: Float[Numbers, "4"], variance: Float[Numbers, " n"]) -> Float[
 
 
 @partial(jax.jit, inline=True)
+def _levels(
+    table: Float[Numbers, "layers 4"],
+    entering: Float[Numbers, "layers *n"],
+    leaving: Float[Numbers, "layers *n"],
+    ends: Float[Numbers, "1 *n"],
+) -> Levels:
+    gain, shift = (table[:, column].reshape(-1, *[1] * (entering.ndim - 1)) for column in (0, 2))
+    before, after, ends = (safe_sqrt(variance) for variance in (entering, leaving, ends))
+    positive = after > 0
+    safe = jnp.where(positive, after, 1.0)
+    kept = jnp.where(positive, before / safe, 0.0)
+    cosine = jnp.sqrt((1.0 + safe_sqrt(gain) * kept) / 2)
+    sine = jnp.where(positive, safe_sqrt(shift / 2) / (safe * cosine), 0.0)
+    return Levels(Layers(before, after, kept, cosine, sine), ends)
+
+
+@partial(jax.jit, inline=True)
 def _dense(
-    row: Float[Numbers, "4"],
-    gap: Array,
-    ntk: Array,
-    variances: tuple[tuple[Array, Array], tuple[Array, Array]],
+    row: Float[Numbers, "4"], gap: Array, ntk: Array, sides: tuple[Layers, Layers]
 ) -> tuple[Array, Array]:
-    """Apply a Dense layer, given the variances of both inputs before and after it."""
-    gain, own, shift, own_shift = row[0], row[1], row[2], row[3]
-    before, after = variances
-    root1, root2 = (safe_sqrt(variance) for variance in before)
-    scale = root1 * root2
-    new_scale = safe_sqrt(after[0]) * safe_sqrt(after[1])
-    apart = gain * shift * (root1 - root2) ** 2
-    safe = jnp.where(new_scale > 0, new_scale, 1.0)
-    new_gap = (apart / (safe + gain * scale + shift) + gain * scale * gap) / safe
-    new_gap = jnp.where(new_scale > 0, new_gap, 1.0)
+    """Apply a Dense layer, given what belongs to both inputs."""
+    gain, own, own_shift = row[0], row[1], row[3]
+    first, second = sides
+    apart = first.sine * second.cosine - first.cosine * second.sine
+    new_gap = apart**2 + gain * (first.kept * second.kept) * gap
+    new_gap = jnp.where(first.leaving * second.leaving > 0, new_gap, 1.0)
+    scale = first.entering * second.entering
     return new_gap, own * scale * (1.0 - gap) + own_shift + gain * ntk

@@ -62,8 +62,10 @@ def two_sided(right: float, left: float) -> ClosedForms:
         return safe_sqrt(q) * jnp.asarray(a, q.dtype)
 
     def gap(u: Array, *_: Array) -> tuple[Array, Array]:
-        after = (both * arc_cosine_gap(u) - 2 * product * u) / (right**2 + left**2)
-        return after, both * (1.0 - turn(u)) / 2 - product
+        bent, slope = arc_cosine_gap(u), (both / 2) * (1.0 - turn(u))
+        if product == 0.0:
+            return bent, slope
+        return (both * bent - 2 * product * u) / (right**2 + left**2), slope - product
 
     return ClosedForms(
         mean=lambda q: (right + left) * safe_sqrt(q) / math.sqrt(2 * math.pi),

@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 
 from widthwise.activations.averages import ClosedForms
 from widthwise.numerics.gap import arcsine, turn
-from widthwise.numerics.safe import safe_sqrt
 
 
 def _erf_dual(k12: Array, k11: Array, k22: Array) -> Array:
@@ -37,16 +36,16 @@ def _powers(x: Float[Array, ""], order: int) -> Float[Array, " k"]:
     return even * jnp.where(k % 2 == 1, jnp.sqrt(jnp.where(x > 0, x, 1.0)) * (x > 0), 1.0)
 
 
-def _erf_gap(gap: Array, k11: Array, k22: Array, scale: Array) -> tuple[Array, Array]:
-    root, rest = _enlarged(gap, 2 * k11, 2 * k22)
+def _erf_gap(gap: Array, s1: Array, s2: Array, scale: Array) -> tuple[Array, Array]:
+    root, rest = _enlarged(gap, 2**0.5 * s1, 2**0.5 * s2)
     slope = 4 / np.pi / (root * jnp.sqrt(rest * (2.0 - rest)))
     return 1.0 - (1.0 - 2.0 * turn(rest)) / scale, slope
 
 
-def _enlarged(gap: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
+def _enlarged(gap: Array, s1: Array, s2: Array) -> tuple[Array, Array]:
     """``sqrt((1 + K11) (1 + K22))``, and ``1 - K12`` over it as a sum of positive terms."""
+    k11, k22, scale = s1**2, s2**2, s1 * s2
     root = jnp.sqrt(1 + k11) * jnp.sqrt(1 + k22)
-    scale = safe_sqrt(k11) * safe_sqrt(k22)
     return root, ((1 + k11 + k22) / (root + scale) + scale * gap) / root
 
 
@@ -58,10 +57,10 @@ def _gelu_slope(k12: Array, k11: Array, k22: Array) -> Array:
     return _gelu(k12, k11, k22, *_normals(k12, k11, k22))[1]
 
 
-def _gelu_gap(gap: Array, k11: Array, k22: Array, scale: Array) -> tuple[Array, Array]:
-    root, rest = _enlarged(gap, k11, k22)
-    k12 = (1.0 - gap) * safe_sqrt(k11) * safe_sqrt(k22)
-    dual, slope = _gelu(k12, k11, k22, (1.0 - turn(rest)) / 2, root**2 * rest * (2.0 - rest))
+def _gelu_gap(gap: Array, s1: Array, s2: Array, scale: Array) -> tuple[Array, Array]:
+    root, rest = _enlarged(gap, s1, s2)
+    k12 = (1.0 - gap) * (s1 * s2)
+    dual, slope = _gelu(k12, s1**2, s2**2, (1.0 - turn(rest)) / 2, root**2 * rest * (2.0 - rest))
     return 1.0 - dual / scale, slope
 
 
