@@ -54,9 +54,9 @@ def test_gaps():
     for phi in (activations.relu, activations.erf):
         plain, scaled = phi, activations.steeper(phi, -3.0)
         around = (3 * before[0], 3 * before[1])
-        after = tuple(jnp.sqrt(plain.second_moment(s**2)) for s in around)
-        expected = plain.gap_map(gap, around, after)
-        found = scaled.gap_map(gap, before, after)
+        left, right = (jnp.sqrt(plain.second_moment(s**2)) for s in around)
+        expected = plain.gap_map(gap, around, (left, right))
+        found = scaled.gap_map(gap, before, (left, right))
         np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
         np.testing.assert_allclose(found[1], 9 * expected[1], rtol=1e-12)
 

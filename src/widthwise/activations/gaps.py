@@ -35,7 +35,7 @@ def covariances_of(gap: Array, deviations: Two) -> tuple[Array, Array, Array]:
     return (1.0 - gap) * (first * second), first**2, second**2
 
 
-def _kept(found: Array, gap: Array, before: Two, scale: Array) -> Array:
+def _kept(found: Array, gap: Array, before: Two, scale: Array | np.ndarray) -> Array:
     """Keep a gap in its range, and equal inputs equal."""
     found = jnp.where(scale > 0, jnp.clip(found, 0.0, 2.0), 0.0)
     return jnp.where((gap == 0.0) & (before[0] == before[1]), 0.0, found)

@@ -168,7 +168,7 @@ def through(
         start += count
     gap, ntk = _dense(table[-1], *pair, at(-1))
     if last is not None:
-        ends = tuple(side.ends[0] for side in levels)
+        ends = (levels[0].ends[0], levels[1].ends[0])
         gap, slope = last.gap_map(gap, both("leaving", at(-1)), ends)
         ntk = ntk * slope
     return gap, ntk

@@ -65,7 +65,8 @@ def _half_lengths(bar: ErrorbarContainer) -> np.ndarray | None:
     if not bar.has_yerr:
         return None
     # get_segments() would leave out ends that are not finite.
-    heights = np.array([path.vertices[:, 1] for path in bar.lines[2][-1].get_paths()], float)
+    bars = bar.lines[2][-1].get_paths()
+    heights = np.array([np.asarray(path.vertices)[:, 1] for path in bars], float)
     with np.errstate(invalid="ignore"):  # of points at infinity
         return np.ptp(heights, axis=1) / 2
 
