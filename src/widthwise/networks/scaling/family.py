@@ -117,12 +117,10 @@ class Family:
     def spreads(self, model: Any) -> dict[str, float]:
         """Standard deviation of the entries of every array, by path; 0 for constant ones."""
         if self.torch:
-            from widthwise.networks.scaling.pytorch import numpy_arrays
+            from widthwise.networks.scaling.pytorch import spreads
 
-            arrays = numpy_arrays(model)
-        else:
-            arrays = {d.path: np.asarray(d.array) for d in describe(model)}
-        return {path: float(np.std(array, dtype=np.float64)) for path, array in arrays.items()}
+            return spreads(model)
+        return {d.path: float(np.std(d.array, dtype=np.float64)) for d in describe(model)}
 
 
 def is_torch(model: Any) -> bool:

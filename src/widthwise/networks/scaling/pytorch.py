@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 
 from widthwise.networks.scaling.arrays import Described, layout_of
@@ -43,9 +42,13 @@ def describe_torch(model: torch.nn.Module) -> list[Described]:
     return found
 
 
-def numpy_arrays(model: torch.nn.Module) -> dict[str, np.ndarray]:
-    """Return the values of all parameters, by path."""
-    return {d.path: d.array.detach().cpu().double().numpy() for d in describe_torch(model)}
+def spreads(model: torch.nn.Module) -> dict[str, float]:
+    """Standard deviation of the entries of every parameter, by path; 0 for constant ones."""
+    found = {d.path: d.array.detach() for d in describe_torch(model)}
+    return {
+        path: 0.0 if torch.equal(*array.aminmax()) else float(array.std(correction=0))
+        for path, array in found.items()
+    }
 
 
 def multiply(model: torch.nn.Module, factors: dict[str, float]) -> None:

@@ -68,10 +68,9 @@ def over_sizes(common: Common, widths: Any, *, depths: Sequence[int] | None) -> 
     check = check_of(grown, axis, sizes, sites=sites, rules=rules, optimizer=common.optimizer)
     plan = None
     if axis == "width" and given.net is None and sites:
-        plan = parametrize(
-            given.maker.make, sizes[-1][0], base_width=base[0],
-            parametrization=rule or "mup", optimizer=common.optimizer,
-        )  # fmt: skip
+        plan = plans[-1] or parametrize(
+            given.maker.make, sizes[-1][0], base_width=base[0], optimizer=common.optimizer
+        )
     return Over(check, plan, grown, sum(map(len, grown.changes)))
 
 
