@@ -39,6 +39,7 @@ import widthwise as ww
 
 SAMPLES, DIMENSION, DEPTH, RATE = 64, 16, 3, 0.1
 CORES = os.cpu_count() or 1
+REST = 0.5  # seconds before every run: threads of the one before it still spin
 Run = Callable[[], int]  # trains, and says how many networks
 
 
@@ -165,6 +166,7 @@ def measure(width: int, members: int, steps: int, repeats: int, threads: list[in
     first: dict[str, float] = {}
     for repeat in range(repeats + 1):
         for name, run in runs.items():
+            time.sleep(REST)
             start, start_cpu = time.perf_counter(), time.process_time()
             count = run() * steps
             if repeat == 0:  # compilation
