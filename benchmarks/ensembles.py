@@ -7,8 +7,9 @@ and evaluate it on 64 inputs of dimension 64, in float32, each network from its 
 interleaved in one process, so that the load of the machine hits all alike; the table gives medians
 over the repeats, with the spread of the ratios. Processor seconds stand beside wall seconds.
 
-- torch: a loop over networks without gradients, buffers allocated once, ``normal_`` and ``linear``;
-  the better of one and all threads.
+- torch loop: a loop over networks as it is mostly written: ``torch.nn.Sequential`` of ``Linear``
+  and ``ReLU``, ``normal_``, called without gradients; on one and on all threads.
+- torch: the same by hand: buffers allocated once, filled by ``normal_``, and ``linear``.
 - jax map, jax vmap: ``jax.random.normal`` per layer, then ``lax.map`` over members one by one, or
   over blocks of them; the best block size of those listed.
 - jax rbg: the best of these with the hardware-style generator instead of threefry.
@@ -34,6 +35,8 @@ from widthwise.ensembles import sample
 from widthwise.numerics.draws import Draws
 
 INPUTS, DIMENSION, DEPTH = 64, 64, 8
+CORES = os.cpu_count() or 1
+REST = 0.3  # seconds before every run: threads of the one before it still spin
 
 
 def shapes(width: int) -> list[tuple[int, int]]:
@@ -66,16 +69,15 @@ def by_hand(width: int, members: int, x, *, block: int | None, impl: str) -> Cal
 
 def threaded(width: int, members: int, x, *, block: int) -> Callable[[], object]:
     """Blocks of members on every core, with our generator: what a specialist would write."""
-    cores = os.cpu_count() or 1
-    steps = -(-members // (block * cores))
-    pool = ThreadPoolExecutor(cores)
+    steps = -(-members // (block * CORES))
+    pool = ThreadPoolExecutor(CORES)
 
     def one(key):
         draws = Draws(key)
         return forward([draws.normal(s, np.float32) for s in shapes(width)], x)
 
     run = jax.jit(lambda keys: lax.map(jax.vmap(one), keys))
-    split = jax.jit(lambda key: tuple(jax.random.split(key, (cores, steps, block))))
+    split = jax.jit(lambda key: tuple(jax.random.split(key, (CORES, steps, block))))
     return lambda: list(pool.map(run, split(jax.random.key(0))))
 
 
@@ -84,14 +86,13 @@ def products(width: int, members: int, x) -> Callable[[], object]:
     block = max(1, min(32, 2**18 // sum(a * b for a, b in shapes(width))))
     drawn = [jax.random.normal(jax.random.key(0), (block, *s)) for s in shapes(width)]
     run = jax.jit(jax.vmap(lambda weights: forward(weights, x)))
-    cores = os.cpu_count() or 1
-    pool = ThreadPoolExecutor(cores)
+    pool = ThreadPoolExecutor(CORES)
 
     def share(_) -> None:
-        for _ in range(-(-members // (block * cores))):
+        for _ in range(-(-members // (block * CORES))):
             jax.block_until_ready(run(drawn))
 
-    return lambda: list(pool.map(share, range(cores))) and ()
+    return lambda: list(pool.map(share, range(CORES))) and ()
 
 
 def pytorch(width: int, members: int, x, *, threads: int) -> Callable[[], object]:
@@ -116,13 +117,35 @@ def pytorch(width: int, members: int, x, *, threads: int) -> Callable[[], object
     return run
 
 
+def pytorch_modules(width: int, members: int, x, *, threads: int) -> Callable[[], object]:
+    inputs = torch.from_numpy(np.array(x))
+
+    @torch.no_grad()
+    def run():
+        torch.set_num_threads(threads)
+        outputs = []
+        for member in range(members):
+            torch.manual_seed(member)
+            layers = []
+            for out, into in shapes(width):
+                linear = torch.nn.Linear(into, out, bias=False)
+                torch.nn.init.normal_(linear.weight, 0.0, into**-0.5)
+                layers += [linear, torch.nn.ReLU()]
+            outputs.append(torch.nn.Sequential(*layers[:-1])(inputs))
+        return (torch.stack(outputs).sum().item(),)
+
+    return run
+
+
 def contestants(width: int, members: int, x) -> dict[str, Callable[[], object]]:
     blocks = [b for b in (8, 64) if b * width**2 <= 2**20]
     makers = {
         "ours": ours,
         "products": products,
+        "torch loop 1 thread": partial(pytorch_modules, threads=1),
+        f"torch loop {CORES} threads": partial(pytorch_modules, threads=CORES),
         "torch 1 thread": partial(pytorch, threads=1),
-        f"torch {os.cpu_count()} threads": partial(pytorch, threads=os.cpu_count() or 1),
+        f"torch {CORES} threads": partial(pytorch, threads=CORES),
         "jax map": partial(by_hand, block=None, impl="threefry2x32"),
         **{f"jax vmap {b}": partial(by_hand, block=b, impl="threefry2x32") for b in blocks},
         **{f"jax threads {b}": partial(threaded, block=b) for b in (1, *blocks)},
@@ -139,6 +162,7 @@ def measure(width: int, members: int, repeats: int) -> None:
     first: dict[str, float] = {}
     for repeat in range(repeats + 1):
         for name, run in runs.items():
+            time.sleep(REST)
             start, start_cpu = time.perf_counter(), time.process_time()
             jax.block_until_ready(run())
             if repeat == 0:  # compilation
@@ -147,13 +171,13 @@ def measure(width: int, members: int, repeats: int) -> None:
             wall[name].append(time.perf_counter() - start)
             cpu[name].append(time.process_time() - start_cpu)
     print(f"\nwidth {width}, {members} members, {repeats} repeats")
-    print(f"{'':18s} first s   wall s    cpu s   wall / ours (quartiles)   cpu / ours")
+    print(f"{'':20s} first s   wall s    cpu s   wall / ours (quartiles)   cpu / ours")
     for name in runs:
         ratio = np.array(wall[name]) / np.array(wall["ours"])
         low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
         used = np.median(np.array(cpu[name]) / np.array(cpu["ours"]))
         print(
-            f"{name:18s} {first[name]:7.2f} {np.median(wall[name]):8.4f} "
+            f"{name:20s} {first[name]:7.2f} {np.median(wall[name]):8.4f} "
             f"{np.median(cpu[name]):8.4f}   {middle:6.2f} ({low:.2f} - {high:.2f})   {used:8.2f}"
         )
 
