@@ -120,7 +120,8 @@ class Family:
             from widthwise.networks.scaling.pytorch import spreads
 
             return spreads(model)
-        return {d.path: float(np.std(d.array, dtype=np.float64)) for d in describe(model)}
+        found = {d.path: np.asarray(d.array) for d in describe(model)}
+        return {path: float(np.std(array, dtype=np.float64)) for path, array in found.items()}
 
 
 def is_torch(model: Any) -> bool:

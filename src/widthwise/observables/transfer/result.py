@@ -176,7 +176,9 @@ class Transfer:
             label = f"{self.axis} {size}"
             measured(ax, rates[ok], losses[:, ok].mean(axis=0), error, label, color=i)
         log_axis(ax, "x", base=2)
-        log_axis(ax, "y")
+        low, high = ax.get_ylim()
+        if high > 4 * low:  # otherwise a logarithmic axis has no round numbers to show
+            log_axis(ax, "y")
         ax.set_xlabel("learning rate")
         ax.set_ylabel("training loss")
         legend(ax)
