@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import widthwise as ww
+from widthwise.networks.scaling import Family
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -87,3 +88,15 @@ def test_drawing_leaves_the_generator_alone() -> None:
     torch.manual_seed(0)
     ww.parametrize(Base64, 128, base_width=64)
     np.testing.assert_array_equal(torch.rand(3), expected)
+
+
+def test_initial_scales_of_short_constant_and_empty_arrays() -> None:
+    class Mixed(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.short = nn.Parameter(torch.randn(width, 4096).to(torch.bfloat16))
+            self.gain = nn.Parameter(torch.full((width,), 0.1))
+            self.empty = nn.Parameter(torch.zeros(0, width))
+
+    found = Family.of(Mixed, 7).spreads(Mixed(7))
+    assert found == {"short": pytest.approx(1, abs=0.02), "gain": 0, "empty": 0}

@@ -44,11 +44,13 @@ def describe_torch(model: torch.nn.Module) -> list[Described]:
 
 def spreads(model: torch.nn.Module) -> dict[str, float]:
     """Standard deviation of the entries of every parameter, by path; 0 for constant ones."""
-    found = {d.path: d.array.detach() for d in describe_torch(model)}
-    return {
-        path: 0.0 if torch.equal(*array.aminmax()) else float(array.std(correction=0))
-        for path, array in found.items()
-    }
+    return {d.path: _spread(d.array.detach()) for d in describe_torch(model)}
+
+
+def _spread(array: torch.Tensor) -> float:
+    if not array.numel() or torch.equal(*array.aminmax()):
+        return 0.0
+    return float(array.to(torch.promote_types(array.dtype, torch.float32)).std(correction=0))
 
 
 def multiply(model: torch.nn.Module, factors: dict[str, float]) -> None:
