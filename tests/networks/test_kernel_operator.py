@@ -9,6 +9,7 @@ import pytest
 
 from widthwise import networks as nn
 from widthwise.networks import conv_kernel
+from widthwise.networks.chain_kernel import TILE
 
 RNG = np.random.default_rng(3)
 X1, X2 = RNG.standard_normal((11, 3)), RNG.standard_normal((6, 3))
@@ -64,7 +65,7 @@ def test_positions():
     operator = net.kernel_operator(images, tile=2)
     v = RNG.standard_normal(5)
     np.testing.assert_allclose(operator @ v, np.asarray(net.kernel(images).ntk) @ v, rtol=1e-8)
-    assert net.kernel_operator(images).size == 256
+    assert net.kernel_operator(images).size == TILE
     assert net.kernel_operator(np.zeros((1, 64, 64, 1))).size == 1
 
 
