@@ -192,7 +192,6 @@ def test_a_network_under_mup_is_sound():
     assert ww.audit(net, batch=(X, Y), widths=WIDTHS, learning_rate=1e-2).healthy
 
 
-@pytest.mark.slow
 def test_features_behind_a_readout_of_zeros_move_in_the_second_step():
     def zero(width, key):
         model = make(width, key)
@@ -203,7 +202,9 @@ def test_features_behind_a_readout_of_zeros_move_in_the_second_step():
     assert audit.width is not None
     assert audit.width.data.step.values.tolist() == [0, 1, 2]
     assert audit.cost.passes <= 5
-    assert not ww.audit(zero, batch=(X, Y), widths=WIDTHS, learning_rate=1e-2).healthy
+    assert [layer.speed > 0 for layer in audit.layers] == [False] * (len(audit.layers) - 1) + [True]
+    # Two models of a width, which is what five training steps pay for, leave this undecided.
+    assert not ww.audit(zero, batch=(X, Y), widths=WIDTHS, learning_rate=1e-2, members=5).healthy
 
 
 @pytest.mark.slow

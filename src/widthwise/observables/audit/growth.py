@@ -91,8 +91,6 @@ def grow(
             look, after, state = probe.step(state, details=details, after=first or not twice)
             check_finite(look)
             spent += 1 + (first or not twice) / 3
-            if i == shown and m == 0:
-                kept = look, after
             steps = [_changes(after, look)] if after.left else []
             if first and _only_last(steps[0], look):
                 twice = True
@@ -100,8 +98,10 @@ def grow(
                 # What leaves the layers before the second step is what leaves them after the first.
                 second, later, _ = probe.step(state, details=False)
                 spent += 4 / 3
-                between = Stepped(second.left, second.loss)
-                steps = [_changes(between, look), _changes(later, look)]
+                after = Stepped(second.left, second.loss)
+                steps = [_changes(after, look), _changes(later, look)]
+            if i == shown and m == 0:
+                kept = look, after
             rows[0].append(steps)
             rows[1].append(sum(float(np.abs(b).sum()) for b in look.back.get(OUTPUT, [])))
             rows[2].append(_streams(look))
