@@ -13,7 +13,8 @@ over the repeats, with the spread of the ratios. Processor seconds stand beside 
 - jax map, jax vmap: ``jax.random.normal`` per layer, then ``lax.map`` over members one by one, or
   over blocks of them; the best block size of those listed.
 - jax rbg: the best of these with the hardware-style generator instead of threefry.
-- jax threads: blocks of members on every core, with the generator that `sample` uses.
+- jax threads: blocks of members on every core, with the generator that `sample` uses, compiled as
+  it is there, on threads that stay.
 - products: the bare matrix products with weights drawn beforehand: the limit if drawing were free.
 """
 
@@ -36,7 +37,8 @@ from widthwise.numerics.draws import Draws
 
 INPUTS, DIMENSION, DEPTH = 64, 64, 8
 CORES = os.cpu_count() or 1
-REST = 0.3  # seconds before every run: threads of the one before it still spin
+REST = 0.3  # seconds before every contestant's turn: threads of the one before it still spin
+WARM = 0.05  # seconds of runs that are not timed: cores wake up slowly from a rest
 
 
 def shapes(width: int) -> list[tuple[int, int]]:
@@ -76,7 +78,8 @@ def threaded(width: int, members: int, x, *, block: int) -> Callable[[], object]
         draws = Draws(key)
         return forward([draws.normal(s, np.float32) for s in shapes(width)], x)
 
-    run = jax.jit(lambda keys: lax.map(jax.vmap(one), keys))
+    wide = {"xla_cpu_prefer_vector_width": "512"}
+    run = jax.jit(lambda keys: lax.map(jax.vmap(one), keys), compiler_options=wide)
     split = jax.jit(lambda key: tuple(jax.random.split(key, (CORES, steps, block))))
     return lambda: list(pool.map(run, split(jax.random.key(0))))
 
@@ -163,11 +166,15 @@ def measure(width: int, members: int, repeats: int) -> None:
     for repeat in range(repeats + 1):
         for name, run in runs.items():
             time.sleep(REST)
+            start = time.perf_counter()
+            if repeat == 0:
+                jax.block_until_ready(run())
+                first[name] = time.perf_counter() - start  # with compilation
+                continue
+            while time.perf_counter() - start < WARM:
+                jax.block_until_ready(run())
             start, start_cpu = time.perf_counter(), time.process_time()
             jax.block_until_ready(run())
-            if repeat == 0:  # compilation
-                first[name] = time.perf_counter() - start
-                continue
             wall[name].append(time.perf_counter() - start)
             cpu[name].append(time.process_time() - start_cpu)
     print(f"\nwidth {width}, {members} members, {repeats} repeats")
