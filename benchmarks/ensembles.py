@@ -33,6 +33,7 @@ from jax import lax
 
 from widthwise import networks as nn
 from widthwise.ensembles import sample
+from widthwise.numerics.devices import WIDE_VECTORS
 from widthwise.numerics.draws import Draws
 
 INPUTS, DIMENSION, DEPTH = 64, 64, 8
@@ -78,8 +79,7 @@ def threaded(width: int, members: int, x, *, block: int) -> Callable[[], object]
         draws = Draws(key)
         return forward([draws.normal(s, np.float32) for s in shapes(width)], x)
 
-    wide = {"xla_cpu_prefer_vector_width": "512"}
-    run = jax.jit(lambda keys: lax.map(jax.vmap(one), keys), compiler_options=wide)
+    run = jax.jit(lambda keys: lax.map(jax.vmap(one), keys), compiler_options=WIDE_VECTORS)
     split = jax.jit(lambda key: tuple(jax.random.split(key, (CORES, steps, block))))
     return lambda: list(pool.map(run, split(jax.random.key(0))))
 

@@ -13,12 +13,10 @@ from jaxtyping import Array, Float, Inexact, Key, PyTree, UInt
 
 from widthwise.networks import Sequential
 from widthwise.networks.examples import over_examples
-from widthwise.numerics.devices import Device, chosen_devices, everywhere, spread
+from widthwise.numerics.devices import WIDE_VECTORS, Device, chosen_devices, everywhere, spread
 from widthwise.numerics.threads import cores, on_threads
 
 Observe = Callable[[eqx.Module, Array], PyTree]
-# XLA's own choice is 256 bits. Drawing weights takes 0.7 of that time, where a core has 512.
-_VECTORS = {"xla_cpu_prefer_vector_width": "512"}
 
 
 def outputs(model: eqx.Module, x: Float[Array, "n *shape"]) -> Float[Array, "n *outputs"]:
@@ -67,6 +65,8 @@ def sample(
 
     Raises
     ------
+    TypeError
+        If the inputs are traced.
     ValueError
         If there are no members or devices, or inputs that do not fit the network.
 
@@ -82,6 +82,11 @@ def sample(
     >>> sample(net, jax.numpy.ones((5, 3)), key=jax.random.key(0), members=100).shape
     (100, 5, 1)
     """
+    if isinstance(x, jax.core.Tracer):
+        raise TypeError(
+            "sample works on numbers, and x is traced: leave it out of jax.jit and jax.grad, or use "
+            "jax.vmap over keys of net.init there"
+        )
     found = chosen_devices(devices)
     cpu = found[0].platform == "cpu"
     count, workers = _count(key, members), cores() if cpu and len(found) == 1 else len(found)
@@ -121,7 +126,7 @@ def _program(
 
         return spread(part, devices)(index)
 
-    return jax.jit(run, compiler_options=_VECTORS if devices[0].platform == "cpu" else None)
+    return jax.jit(run, compiler_options=WIDE_VECTORS if devices[0].platform == "cpu" else None)
 
 
 @partial(jax.jit, static_argnums=1)

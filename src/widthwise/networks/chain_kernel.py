@@ -23,6 +23,7 @@ from widthwise.networks.elementwise import Elementwise
 from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
+from widthwise.numerics.devices import WIDE_VECTORS
 from widthwise.numerics.memory import aligned
 from widthwise.numerics.threads import one_thread_per_core
 
@@ -242,7 +243,7 @@ def _tile(
     return _kernels(*pair, levels1.ends[0], levels2.ends[0])
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=(0, 1), compiler_options=WIDE_VECTORS)
 def _rough_tile(
     runs: Runs,
     last: Activation | None,

@@ -10,6 +10,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 Device = Any  # of jax.devices()
+WIDE_VECTORS = {"xla_cpu_prefer_vector_width": "512"}
+"""Options of XLA for loops over numbers on a CPU, where it takes vectors of 256 bits by itself."""
 _AXIS = "devices"
 
 
