@@ -13,6 +13,8 @@ import argparse
 import time
 from pathlib import Path
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -31,6 +33,15 @@ def make(width: int, depth: int, key: Array) -> GPT:
     )
 
 
+def make_silent(width: int, depth: int, key: Array) -> GPT:
+    """The same with blocks that add nothing at the start."""
+    return eqx.tree_at(
+        lambda m: (m.blocks.c_proj.weight, m.blocks.attention.c_proj.weight),
+        make(width, depth, key),
+        replace_fn=jnp.zeros_like,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -42,12 +53,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--target", type=float, default=3.2, help="loss that defines the flank")
+    parser.add_argument("--silent", action="store_true", help="zero what ends the branches")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     sizes = given.sizes or SIZES[given.axis]
     start = time.process_time()
     sweep = learning_rate_transfer(
-        make,
+        make_silent if given.silent else make,
         TEXT.windows(LENGTH),
         widths=sizes if given.axis == "width" else 32,
         depths=sizes if given.axis == "depth" else 2,

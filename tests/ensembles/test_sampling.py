@@ -95,6 +95,11 @@ def test_inputs_that_do_not_fit(key):
         sample(NET, jnp.ones(5), key=key, members=3)
 
 
+def test_traced_inputs_are_refused(key):
+    with pytest.raises(TypeError, match="outside of jax.jit and jax.grad"):
+        jax.jit(lambda x: sample(NET, x, key=key, members=3))(X)
+
+
 def test_double_precision_holds_in_every_thread(key):
     """Double precision may be a setting of the calling thread alone."""
     with jax.enable_x64(False):

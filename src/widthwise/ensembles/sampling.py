@@ -82,16 +82,18 @@ def sample(
     >>> sample(net, jax.numpy.ones((5, 3)), key=jax.random.key(0), members=100).shape
     (100, 5, 1)
     """
-    if isinstance(x, jax.core.Tracer):
-        raise TypeError(
-            "sample works on numbers, and x is traced: leave it out of jax.jit and jax.grad, or use "
-            "jax.vmap over keys of net.init there"
-        )
     found = chosen_devices(devices)
     cpu = found[0].platform == "cpu"
     count, workers = _count(key, members), cores() if cpu and len(found) == 1 else len(found)
     if batch_size is None:
         batch_size = min(_fitting_batch(net, x.shape[1:], cpu=cpu), -(-count // workers))
+    try:
+        np.asarray(x[:0])
+    except jax.errors.TracerArrayConversionError:
+        raise TypeError(
+            "sample works on numbers, and x is traced: call it outside of jax.jit and jax.grad, "
+            "or use jax.vmap of net.init over keys there"
+        ) from None
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: give a number of at least 1")
     steps = -(-count // (workers * batch_size))

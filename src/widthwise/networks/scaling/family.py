@@ -1,8 +1,8 @@
 """A user's constructor as a family of models: one for every width and depth."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
@@ -27,12 +27,20 @@ class Family:
         Whether it does.
     torch
         Whether it makes PyTorch modules, otherwise Equinox modules.
+    known
+        Spreads of arrays of models that were drawn already, by width and depth.
     """
 
     make: Make
     takes_key: bool
     takes_depth: bool
     torch: bool
+    known: Mapping[tuple[int, int | None], Mapping[str, float]] = field(
+        default_factory=dict, compare=False
+    )
+    _shapes: dict[tuple[int, int | None], list[Described]] = field(
+        default_factory=dict, compare=False, init=False
+    )
 
     @classmethod
     def of(cls, make: Make, width: int, depth: int | None = None) -> "Family":
@@ -99,12 +107,15 @@ class Family:
 
     def shapes(self, width: int, depth: int | None = None) -> list[Described]:
         """Describe the arrays of a model without making them, where the framework can."""
-        if self.torch:
-            from widthwise.networks.scaling.pytorch import on_meta
+        if (width, depth) not in self._shapes:
+            if self.torch:
+                from widthwise.networks.scaling.pytorch import on_meta
 
-            return self.described(on_meta(lambda: self.model(width, depth)))
-        made = eqx.filter_eval_shape(lambda key: self.model(width, depth, key=key), _key())
-        return self.described(made)
+                made = on_meta(lambda: self.model(width, depth))
+            else:
+                made = eqx.filter_eval_shape(lambda key: self.model(width, depth, key=key), _key())
+            self._shapes[width, depth] = self.described(made)
+        return self._shapes[width, depth]
 
     def described(self, model: Any) -> list[Described]:
         """Describe the arrays of a model that are trained, in the order of the model."""

@@ -2,8 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import jax
@@ -26,7 +25,7 @@ _LARGE = 10**6  # numbers in a model of which one draw is enough
 
 
 def parametrize(
-    make: Make,
+    make: Make | Family,
     width: int,
     *,
     parametrization: str | Parametrization = "mup",
@@ -50,6 +49,7 @@ def parametrize(
     make
         A function of the width that returns a new Equinox module, ``make(width, key)``, or
         PyTorch module, ``make(width)``; with an argument ``depth`` if depth is to be scaled.
+        Or a :class:`~widthwise.networks.scaling.Family` of such models.
     width, base_width
         Of the model that is meant, and of the one whose settings are known. None as base uses the
         rules as they stand: initial weights of the parametrization, vectors as ``make`` has them.
@@ -109,7 +109,9 @@ def parametrize(
     if (depth is None) != (base_depth is None) and base_width is not None:
         raise ValueError("give both depth and base_depth, or neither")
     size, base = (width, depth), (base_width, base_depth)
-    family = Family.of(make, base_width or width, base_depth or depth)
+    family = make
+    if not isinstance(family, Family):
+        family = Family.of(family, base_width or width, base_depth or depth)
     sites = sites_of(family, width, depth=depth, roles=roles)
     change = Change(
         rules,
@@ -160,16 +162,22 @@ def _by_hand(change: Change, sites: list[Site]) -> Iterator[str]:
             )
 
 
-def _spreads(family: Family, width: int, depth: int | None) -> dict[str, float]:
+def _spreads(family: Family, width: int, depth: int | None) -> Mapping[str, float]:
     """Standard deviations of what the constructor draws, over a few draws."""
-    squares: dict[str, list[float]] = defaultdict(list)
+    if (width, depth) in family.known:
+        return family.known[width, depth]
+    found = []
     for key in jax.random.split(jax.random.key(0), _DRAWS):
         model = family.model(width, depth, key=key)
-        for path, spread in family.spreads(model).items():
-            squares[path].append(spread**2)
+        found.append(family.spreads(model))
         if sum(math.prod(d.shape) for d in family.described(model)) > _LARGE:
             break
-    return {path: math.sqrt(sum(own) / len(own)) for path, own in squares.items()}
+    return mean_spreads(found)
+
+
+def mean_spreads(models: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Root mean square over models of the spreads of their arrays."""
+    return {path: math.hypot(*(m[path] for m in models)) / len(models) ** 0.5 for path in models[0]}
 
 
 def _look_up(known: Mapping[str, T], path: str) -> T:

@@ -1,5 +1,6 @@
 """Models of several widths or depths in one step: what depends on the size."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from widthwise.networks.scaling import Family, Plan
+from widthwise.networks.scaling.parametrize import mean_spreads
 from widthwise.networks.scaling.sites import Site
 from widthwise.observables.audit.finding import Finding
 from widthwise.observables.audit.look import OUTPUT, Look, Stepped, moved
@@ -35,6 +37,8 @@ class Grown(NamedTuple):
         The first model of the size that is shown in detail, before and after its step.
     passes
         Steps that a model took, with a second forward pass as a third of one, times models.
+    spreads
+        Standard deviations of the arrays of all models as they were drawn, by size.
     """
 
     changes: list[list[list[dict[str, float]]]]
@@ -42,6 +46,7 @@ class Grown(NamedTuple):
     streams: list[list[dict[str, float]]]
     shown: tuple[Look, Stepped] | None
     passes: float | int
+    spreads: dict[tuple[int, int | None], dict[str, float]]
 
 
 def grow(
@@ -76,6 +81,7 @@ def grow(
         Whether to measure what stacks of blocks add.
     """
     changes, pulls, streams, twice, kept, cost = [], [], [], False, None, 0.0
+    spreads: dict[tuple[int, int | None], list[dict[str, float]]] = defaultdict(list)
     for i, ((width, depth), plan) in enumerate(zip(sizes, plans, strict=True)):
         probe, spent = None, 0.0
         rows: tuple[list, list, list] = ([], [], [])
@@ -83,6 +89,7 @@ def grow(
             if twice and m >= max(2, members - 1):
                 break
             model = family.model(width, depth, key=one)
+            spreads[width, depth].append(family.spreads(model))
             model = model if plan is None else plan.initialize(model)
             probe = probe or probe_of(model, setting)
             details = blocks or (i == shown and (m == 0 or not family.torch))
@@ -111,7 +118,8 @@ def grow(
         streams.append(rows[2])
     fewest = min(map(len, changes))
     changes, pulls, streams = ([row[:fewest] for row in t] for t in (changes, pulls, streams))
-    return Grown(changes, pulls, streams, kept, cost)
+    drawn = {size: mean_spreads(models) for size, models in spreads.items()}
+    return Grown(changes, pulls, streams, kept, cost, drawn)
 
 
 def check_of(
