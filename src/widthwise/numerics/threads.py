@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from threadpoolctl import ThreadpoolController
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def cores() -> int:
