@@ -35,8 +35,8 @@ class Family:
     takes_key: bool
     takes_depth: bool
     torch: bool
-    known: Mapping[tuple[int, int | None], Mapping[str, float]] = field(
-        default_factory=dict, compare=False
+    known: dict[tuple[int, int | None], Mapping[str, float]] = field(
+        default_factory=dict, compare=False, init=False
     )
     _shapes: dict[tuple[int, int | None], list[Described]] = field(
         default_factory=dict, compare=False, init=False

@@ -14,7 +14,7 @@ from widthwise.observables.audit.faults import Judged, faults_of, worst
 from widthwise.observables.audit.finding import Finding
 from widthwise.observables.audit.given import batch_of, called, given_model
 from widthwise.observables.audit.growth import branches, check_finite, transfer
-from widthwise.observables.audit.look import Look, Stepped, mean_with_error, moved
+from widthwise.observables.audit.look import Look, Stepped, mean_with_error
 from widthwise.observables.audit.result import Audit, AuditedLayer, Cost
 from widthwise.observables.audit.setting import Setting, probe_of
 from widthwise.observables.audit.sizes import Common, over_sizes, sizes_around
@@ -179,7 +179,7 @@ def _speeds(look: Look, after: Stepped) -> dict[str, float]:
     found = {}
     for name, parts in look.left.items():
         size = sum(float(np.abs(part).sum()) for part in parts) / sum(p.size for p in parts)
-        found[name] = moved(after.left[name], parts) / size if size else float("nan")
+        found[name] = after.moved[name] / size if size else float("nan")
     return found
 
 

@@ -31,6 +31,7 @@ from widthwise.observables.audit.look import (
     attended,
     entered,
     fans,
+    moved,
     root_mean_square,
 )
 from widthwise.observables.audit.setting import Setting
@@ -63,9 +64,9 @@ class EquinoxProbe:
         return own, made.init(eqx.filter(own, eqx.is_inexact_array)), made
 
     def step(
-        self, state: State, *, details: bool, after: bool = True
+        self, state: State, *, details: bool, after: bool = True, since: Look | None = None
     ) -> tuple[Look, Stepped, State]:
-        """Look, take one step, and look at what then leaves the layers."""
+        """Look, take one step, and look at how far what leaves the layers has moved."""
         model, inner, made = state
         x, y = (jax.tree.map(jnp.asarray, part) for part in self.setting.batch)
         kinds = {name: _kind(model, name) for name in _order(model, x)}
@@ -84,7 +85,8 @@ class EquinoxProbe:
             before, kinds, {n: left[n] for n in [*kinds, OUTPUT] if n in left}, dict(back),
             inputs, weights, _attention(model, left) if details else {}, _blocks(model, parts),
         )  # fmt: skip
-        return look, Stepped(dict(parts["after"]), now), (new, inner, made)
+        far = moved(parts["after"], (since or look).left) if after else {}
+        return look, Stepped(far, now), (new, inner, made)
 
 
 @cache

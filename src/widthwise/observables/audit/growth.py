@@ -98,15 +98,15 @@ def grow(
             look, after, state = probe.step(state, details=details, after=first or not twice)
             check_finite(look)
             spent += 1 + (first or not twice) / 3
-            steps = [_changes(after, look)] if after.left else []
+            steps = [after.moved] if after.moved else []
             if first and _only_last(steps[0], look):
                 twice = True
             if twice:
                 # What leaves the layers before the second step is what leaves them after the first.
-                second, later, _ = probe.step(state, details=False)
+                second, later, _ = probe.step(state, details=False, since=look)
                 spent += 4 / 3
-                after = Stepped(second.left, second.loss)
-                steps = [_changes(after, look), _changes(later, look)]
+                after = Stepped(moved(second.left, look.left), second.loss)
+                steps = [after.moved, later.moved]
             if i == shown and m == 0:
                 kept = look, after
             rows[0].append(steps)
@@ -222,11 +222,6 @@ def check_finite(look: Look) -> None:
         f"the loss is {look.loss} before the first step{where}: give a model, a batch and a loss "
         "that are finite"
     )
-
-
-def _changes(after: Stepped, look: Look) -> dict[str, float]:
-    found = {name: moved(after.left[name], parts) for name, parts in look.left.items()}
-    return {name: value if np.isfinite(value) else np.inf for name, value in found.items()}
 
 
 def _only_last(changes: dict[str, float], look: Look) -> bool:

@@ -1,7 +1,7 @@
 """What one forward and one backward pass show of a network, whichever framework it is of."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -125,13 +125,13 @@ class Stepped(NamedTuple):
 
     Parameters
     ----------
-    left
-        What leaves each layer.
+    moved
+        Mean absolute change of what leaves each layer; infinite where it is not finite.
     loss
         Of the batch.
     """
 
-    left: dict[str, list[np.ndarray]]
+    moved: dict[str, float]
     loss: float | int
 
 
@@ -162,10 +162,21 @@ def mean_with_error(parts: Sequence[np.ndarray]) -> tuple[float, float]:
     return mean, spread / (2 * mean) if mean else 0.0
 
 
-def moved(now: Sequence[np.ndarray], start: Sequence[np.ndarray]) -> float:
-    """Mean absolute change."""
-    size = sum(part.size for part in start)
-    return sum(float(np.sum(np.abs(a - b))) for a, b in zip(now, start, strict=True)) / size
+def moved(
+    now: Mapping[str, Sequence[np.ndarray]], start: Mapping[str, Sequence[np.ndarray]]
+) -> dict[str, float]:
+    """Mean absolute change of what leaves each layer."""
+    sums = {
+        name: sum(float(np.abs(a - b).sum()) for a, b in zip(now[name], parts, strict=True))
+        for name, parts in start.items()
+    }
+    return means(sums, start)
+
+
+def means(sums: Mapping[str, float], start: Mapping[str, Sequence[np.ndarray]]) -> dict[str, float]:
+    """Turn sums of absolute changes into means; infinite where they are not finite."""
+    found = {name: sums[name] / sum(p.size for p in parts) for name, parts in start.items()}
+    return {name: value if np.isfinite(value) else np.inf for name, value in found.items()}
 
 
 def entered(value: np.ndarray, *, channels: bool) -> Entered:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ from widthwise.observables.audit.look import (
     attended,
     entered,
     fans,
+    means,
     root_mean_square,
 )
 from widthwise.observables.audit.setting import Setting
@@ -66,9 +67,9 @@ class TorchProbe:
         return own, BUILD[named](plan.parameter_groups(own, learning_rate=rate, epsilon=epsilon))
 
     def step(
-        self, state: State, *, details: bool, after: bool = True
+        self, state: State, *, details: bool, after: bool = True, since: Look | None = None
     ) -> tuple[Look, Stepped, State]:
-        """Look, take one step, and look at what then leaves the layers."""
+        """Look, take one step, and look at how far what leaves the layers has moved."""
         model, optimizer = state
         optimizer.zero_grad(set_to_none=True)
         seen = _Seen(model, details)
@@ -91,10 +92,11 @@ class TorchProbe:
         optimizer.step()
         if not after:
             return look, Stepped({}, math.nan), state
-        seen = _Seen(model, False)
+        start = (since or look).left
+        seen = _Moved(model, False, start=start)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             now = loss_of(self.setting.loss, _called(model, x, seen), y)
-        return look, Stepped(dict(seen.left), float(now)), state
+        return look, Stepped(means(seen.sums, start), float(now)), state
 
 
 @dataclass
@@ -153,6 +155,23 @@ class _Seen:
             name: [part.detach().cpu().numpy() for part in reversed(parts)]
             for name, parts in self.back.items()
         }
+
+
+@dataclass
+class _Moved(_Seen):
+    """Adds up how far values are from earlier ones, at once: copies would cost as much again."""
+
+    start: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, name: str, value: Any) -> None:
+        """Compare with what was seen in the same call."""
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            return
+        before = torch.from_numpy(self.start[name][self.calls[name]])
+        self.calls[name] += 1
+        self.sums[name] += float((value.detach().cpu() - before).abs_().sum())
 
 
 @dataclass(frozen=True)

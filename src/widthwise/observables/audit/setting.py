@@ -40,8 +40,13 @@ class Probe(Protocol):
         """Return a state: a copy of the model, and its optimizer."""
         ...
 
-    def step(self, state: Any, *, details: bool, after: bool = True) -> tuple[Look, Stepped, Any]:
-        """Look, take one step, and return what then leaves the layers, and the new state."""
+    def step(
+        self, state: Any, *, details: bool, after: bool = True, since: Look | None = None
+    ) -> tuple[Look, Stepped, Any]:
+        """Look, take one step, and return how far that moved, and the new state.
+
+        Moved from what was seen, or from what was seen ``since``.
+        """
         ...
 
 

@@ -1,7 +1,6 @@
 """Look at models of several widths, or depths."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -69,9 +68,9 @@ def over_sizes(common: Common, widths: Any, *, depths: Sequence[int] | None) -> 
     check = check_of(grown, axis, sizes, sites=sites, rules=rules, optimizer=common.optimizer)
     plan = None
     if axis == "width" and given.net is None and sites:
-        seen = replace(family, known=grown.spreads)
+        family.known.update(grown.spreads)
         plan = plans[-1] or parametrize(
-            seen, sizes[-1][0], base_width=base[0], optimizer=common.optimizer
+            family, sizes[-1][0], base_width=base[0], optimizer=common.optimizer
         )
     return Over(check, plan, grown, sum(map(len, grown.changes)))
 
