@@ -184,6 +184,20 @@ def test_a_learning_rate_that_does_not_transfer():
         np.testing.assert_allclose(a, b, rtol=1e-4)
 
 
+def test_the_plan_is_that_of_parametrize():
+    """Its scales are those of the models that were looked at: other draws, so within 15 %."""
+    plan = ww.audit(make, batch=(X, Y), widths=WIDTHS).plan
+    assert plan is not None
+    expected = {row.path: row for row in ww.parametrize(make, 64, base_width=16).rows}
+    assert {row.path for row in plan.rows} == set(expected)
+    for row in plan.rows:
+        other = expected[row.path]
+        assert row.learning_rate == other.learning_rate
+        if row.path.endswith("weight"):
+            assert row.init_std == pytest.approx(other.init_std, rel=0.15)
+            assert row.init_factor == pytest.approx(other.init_factor, rel=0.15)
+
+
 @pytest.mark.slow
 def test_a_network_under_mup_is_sound():
     net = ww.Sequential(
