@@ -58,11 +58,13 @@ def test_a_table_and_a_page(model) -> None:
 
 @pytest.mark.slow
 def test_code_to_paste(model) -> None:
-    status, out, err = model("audit", "model.py:make", "--widths", "8", "16", "32", "--apply")
+    status, out, err = model("audit", "model.py:make", "--widths", "16", "32", "64", "--apply")
     assert (status, err) == (0, "")
     compile(out, "pasted", "exec")
     assert "optax.multi_transform" in out
-    status, out, _ = model("audit", "model.py:make", "--widths", "8", "16", "32", "--out", "p.html")
+    status, out, _ = model(
+        "audit", "model.py:make", "--widths", "16", "32", "64", "--out", "p.html"
+    )
     assert status == 1
     assert "transfer over width" in out
     page = Path("p.html").read_text(encoding="utf-8")

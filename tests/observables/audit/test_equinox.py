@@ -10,6 +10,7 @@ import pytest
 
 import widthwise as ww
 from widthwise.networks import Standard
+from widthwise.observables.audit.setting import Setting
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((12, 8)).astype(np.float32)
@@ -217,8 +218,27 @@ def test_features_behind_a_readout_of_zeros_move_in_the_second_step():
     assert audit.width.data.step.values.tolist() == [0, 1, 2]
     assert audit.cost.passes <= 5
     assert [layer.speed > 0 for layer in audit.layers] == [False] * (len(audit.layers) - 1) + [True]
-    # Two models of a width, which is what five training steps pay for, leave this undecided.
-    assert not ww.audit(zero, batch=(X, Y), widths=WIDTHS, learning_rate=1e-2, members=5).healthy
+    assert not ww.audit(zero, batch=(X, Y), widths=WIDTHS, learning_rate=1e-2).healthy
+
+
+@pytest.mark.parametrize(("examples", "looked_at"), [(3, 3), (4, 4), (12, 4), (20, 5)])
+def test_sizes_are_compared_on_a_quarter_of_the_examples(examples, looked_at):
+    x = {"tokens": np.zeros((examples, 7)), "positions": np.zeros((2, 7))}
+    part = Setting((x, np.zeros(examples)), "mean", "adam", 1e-3).quartered()
+    assert part.batch[0]["tokens"].shape == (looked_at, 7)
+    assert part.batch[0]["positions"].shape == (2, 7)
+    assert part.examples == looked_at
+
+
+def test_a_loss_for_one_number_of_examples_gets_them():
+    weights = jnp.linspace(0.5, 1.5, len(X))
+
+    def loss(outputs, targets):
+        return jnp.mean(weights * jnp.sum((outputs - targets[:, None]) ** 2, axis=1))
+
+    audit = ww.audit(make, batch=(X, Y), loss=loss, widths=WIDTHS, members=2)
+    assert audit.width is not None
+    assert audit.cost.passes == pytest.approx(2 * 4 / 3 + 4 / 3)
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def planned_models(
     if rules is None:
         return family, None, [None] * len(sizes)
     plans = [
-        parametrize(make, width, base_width=base[0], depth=depth, base_depth=base[1], **planned)
+        parametrize(family, width, base_width=base[0], depth=depth, base_depth=base[1], **planned)
         for width, depth in sizes
     ]
     return family, named(rules) if isinstance(rules, str) else rules, plans

@@ -1,7 +1,7 @@
 """A user's constructor as a family of models: one for every width and depth."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,15 +27,15 @@ class Family:
         Whether it does.
     torch
         Whether it makes PyTorch modules, otherwise Equinox modules.
-    known
-        Spreads of arrays of models that were drawn already, by width and depth.
+    spreads_of
+        Spreads of the arrays of models that were drawn, by width and depth.
     """
 
     make: Make
     takes_key: bool
     takes_depth: bool
     torch: bool
-    known: dict[tuple[int, int | None], Mapping[str, float]] = field(
+    spreads_of: dict[tuple[int, int | None], list[dict[str, float]]] = field(
         default_factory=dict, compare=False, init=False
     )
     _shapes: dict[tuple[int, int | None], list[Described]] = field(
@@ -116,6 +116,12 @@ class Family:
                 made = eqx.filter_eval_shape(lambda key: self.model(width, depth, key=key), _key())
             self._shapes[width, depth] = self.described(made)
         return self._shapes[width, depth]
+
+    def remember(self, model: Any, width: int, depth: int | None) -> None:
+        """Note what is asked of models of a size, of one as it was drawn: it is not drawn again."""
+        found = [one._replace(array=None) for one in self.described(model)]
+        self._shapes.setdefault((width, depth), found)
+        self.spreads_of.setdefault((width, depth), []).append(self.spreads(model))
 
     def described(self, model: Any) -> list[Described]:
         """Describe the arrays of a model that are trained, in the order of the model."""

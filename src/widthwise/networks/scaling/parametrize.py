@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Literal, TypeVar
 
 import jax
@@ -162,22 +162,15 @@ def _by_hand(change: Change, sites: list[Site]) -> Iterator[str]:
             )
 
 
-def _spreads(family: Family, width: int, depth: int | None) -> Mapping[str, float]:
-    """Standard deviations of what the constructor draws, over a few draws."""
-    if (width, depth) in family.known:
-        return family.known[width, depth]
-    found = []
-    for key in jax.random.split(jax.random.key(0), _DRAWS):
-        model = family.model(width, depth, key=key)
-        found.append(family.spreads(model))
-        if sum(math.prod(d.shape) for d in family.described(model)) > _LARGE:
-            break
-    return mean_spreads(found)
-
-
-def mean_spreads(models: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Root mean square over models of the spreads of their arrays."""
-    return {path: math.hypot(*(m[path] for m in models)) / len(models) ** 0.5 for path in models[0]}
+def _spreads(family: Family, width: int, depth: int | None) -> dict[str, float]:
+    """Root mean square over a few draws of the spreads of what the constructor draws."""
+    if (width, depth) not in family.spreads_of:
+        for key in jax.random.split(jax.random.key(0), _DRAWS):
+            family.remember(family.model(width, depth, key=key), width, depth)
+            if sum(math.prod(d.shape) for d in family.shapes(width, depth)) > _LARGE:
+                break
+    found = family.spreads_of[width, depth]
+    return {path: math.hypot(*(m[path] for m in found)) / len(found) ** 0.5 for path in found[0]}
 
 
 def _look_up(known: Mapping[str, T], path: str) -> T:

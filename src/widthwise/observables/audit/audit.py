@@ -13,10 +13,10 @@ from widthwise.networks.scaling.family import is_torch
 from widthwise.observables.audit.faults import Judged, faults_of, worst
 from widthwise.observables.audit.finding import Finding
 from widthwise.observables.audit.given import batch_of, called, given_model
-from widthwise.observables.audit.growth import branches, check_finite, transfer
+from widthwise.observables.audit.growth import branches, looked, transfer
 from widthwise.observables.audit.look import Look, Stepped, mean_with_error
 from widthwise.observables.audit.result import Audit, AuditedLayer, Cost
-from widthwise.observables.audit.setting import Setting, probe_of
+from widthwise.observables.audit.setting import Setting
 from widthwise.observables.audit.sizes import Common, over_sizes, sizes_around
 
 _NARROW = (64, 128, 256, 512)
@@ -43,8 +43,8 @@ def audit(
     """Say what is wrong with a network, layer by layer, and what to change.
 
     One training step is taken, and signal, gradient and motion of every layer are looked at. Where
-    a constructor takes a width (or a depth), a few models of several sizes take it, and the
-    changes are compared, as in :func:`~widthwise.coordinate_check`.
+    a constructor takes a width (or a depth), a few models of several sizes take it with a quarter
+    of the examples, and the changes are compared, as in :func:`~widthwise.coordinate_check`.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ def audit(
     passes, models = 0.0, 0
     if maker.takes_width and chosen:
         over = over_sizes(common, chosen, depths=None)
-        wide, plan, shown = over.check, over.plan, over.grown.shown
+        wide, plan, shown = over.check, over.plan, over.shown
         findings += transfer(wide, _advice(parametrization, optimizer))
-        passes, models = over.grown.passes, over.models
+        passes, models = over.passes, over.models
     if maker.takes_depth and around:
         smallest = int(wide.data["size"].values[0]) if wide is not None else maker.width
         over = over_sizes(common, smallest or _NARROW[0], depths=around)
@@ -144,13 +144,10 @@ def audit(
         findings += branches(over.grown, around)
         findings += transfer(deep, "multiply branches by 1 / sqrt(depth) or 1 / depth, and see "
                              "ww.parametrize(..., parametrization='completep')")  # fmt: skip
-        passes, models = max(passes, over.grown.passes), models + over.models
+        passes, models = max(passes, over.passes), models + over.models
     if given.first is not None or shown is None:
-        probe = probe_of(made, setting)
-        state = called(lambda: probe.start(made, None))
-        look, after, _ = called(lambda: probe.step(state, details=True))
-        check_finite(look)
-        shown, passes, models = (look, after), max(passes, 4 / 3), models + 1
+        shown = called(lambda: looked(made, None, setting))
+        passes, models = max(passes, 4 / 3), models + 1
     look, after = shown
     speeds = _speeds(look, after)
     judged = Judged(look, speeds, np.asarray(y), trained or given.trained, after.loss)

@@ -1,6 +1,5 @@
 """Models of several widths or depths in one step: what depends on the size."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,6 @@ import xarray as xr
 from jaxtyping import Array, Key
 
 from widthwise.networks.scaling import Family, Plan
-from widthwise.networks.scaling.parametrize import mean_spreads
 from widthwise.networks.scaling.sites import Site
 from widthwise.observables.audit.finding import Finding
 from widthwise.observables.audit.look import OUTPUT, Look, Stepped, moved
@@ -33,20 +31,14 @@ class Grown(NamedTuple):
         sum of the absolute derivatives of the loss by the outputs.
     streams
         For each size and model, the size of what all blocks of a stack add, by stack.
-    shown
-        The first model of the size that is shown in detail, before and after its step.
     passes
         Steps that a model took, with a second forward pass as a third of one, times models.
-    spreads
-        Standard deviations of the arrays of all models as they were drawn, by size.
     """
 
     changes: list[list[list[dict[str, float]]]]
     pulls: list[list[float]]
     streams: list[list[dict[str, float]]]
-    shown: tuple[Look, Stepped] | None
     passes: float | int
-    spreads: dict[tuple[int, int | None], dict[str, float]]
 
 
 def grow(
@@ -57,7 +49,6 @@ def grow(
     *,
     members: int,
     key: Key[Array, ""],
-    shown: int | None,
     blocks: bool = False,
 ) -> Grown:
     """Look at models of all sizes.
@@ -71,31 +62,27 @@ def grow(
     setting
         How they are trained.
     members
-        Models of each size. Fewer are made if features move from the second step on only, as
-        they do behind a readout that starts at zero.
+        Models of each size. If features move from the second step on only, as they do behind a
+        readout that starts at zero, all take two.
     key
         Random key.
-    shown
-        Which of the sizes is shown in detail.
     blocks
         Whether to measure what stacks of blocks add.
     """
-    changes, pulls, streams, twice, kept, cost = [], [], [], False, None, 0.0
-    spreads: dict[tuple[int, int | None], list[dict[str, float]]] = defaultdict(list)
+    changes, pulls, streams, twice, cost = [], [], [], False, 0.0
     for i, ((width, depth), plan) in enumerate(zip(sizes, plans, strict=True)):
         probe, spent = None, 0.0
         rows: tuple[list, list, list] = ([], [], [])
         for m, one in enumerate(jax.random.split(jax.random.fold_in(key, i), members)):
-            if twice and m >= max(2, members - 1):
-                break
             model = family.model(width, depth, key=one)
-            spreads[width, depth].append(family.spreads(model))
-            model = model if plan is None else plan.initialize(model)
+            if plan is None:
+                family.remember(model, width, depth)
+            else:
+                model = plan.initialize(model)
             probe = probe or probe_of(model, setting)
-            details = blocks or (i == shown and (m == 0 or not family.torch))
             state = probe.start(model, plan)
             first = i == 0 and m == 0
-            look, after, state = probe.step(state, details=details, after=first or not twice)
+            look, after, state = probe.step(state, details=blocks, after=first or not twice)
             check_finite(look)
             spent += 1 + (first or not twice) / 3
             steps = [after.moved] if after.moved else []
@@ -105,10 +92,7 @@ def grow(
                 # What leaves the layers before the second step is what leaves them after the first.
                 second, later, _ = probe.step(state, details=False, since=look)
                 spent += 4 / 3
-                after = Stepped(moved(second.left, look.left), second.loss)
-                steps = [after.moved, later.moved]
-            if i == shown and m == 0:
-                kept = look, after
+                steps = [moved(second.left, look.left), later.moved]
             rows[0].append(steps)
             rows[1].append(sum(float(np.abs(b).sum()) for b in look.back.get(OUTPUT, [])))
             rows[2].append(_streams(look))
@@ -116,10 +100,15 @@ def grow(
         changes.append(rows[0])
         pulls.append(rows[1])
         streams.append(rows[2])
-    fewest = min(map(len, changes))
-    changes, pulls, streams = ([row[:fewest] for row in t] for t in (changes, pulls, streams))
-    drawn = {size: mean_spreads(models) for size, models in spreads.items()}
-    return Grown(changes, pulls, streams, kept, cost, drawn)
+    return Grown(changes, pulls, streams, cost)
+
+
+def looked(model: Any, plan: Plan | None, setting: Setting) -> tuple[Look, Stepped]:
+    """Look at one model in detail, before and after a step."""
+    probe = probe_of(model, setting)
+    look, after, _ = probe.step(probe.start(model, plan), details=True)
+    check_finite(look)
+    return look, after
 
 
 def check_of(

@@ -42,8 +42,8 @@ class Cost(NamedTuple):
     models
         Number of models that were looked at, over all sizes.
     passes
-        Forward and backward passes of one training step at the largest number of any size; what
-        is also done, a second forward pass each, counts a third.
+        Forward and backward passes of one training step at the largest number of any size; a
+        second forward pass counts a third, and a part of the examples its share.
     seconds
         In all, with compilation.
     """

@@ -1,12 +1,16 @@
 """How the models of an audit are trained, and what looks at them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
+
+import jax
 
 from widthwise.networks.scaling import Plan
 from widthwise.networks.scaling.family import is_torch
 from widthwise.observables.audit.look import Look, Stepped
+
+_FEW = 4  # examples that are looked at for each size at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,25 @@ class Setting:
     loss: str | Callable[[Any, Any], Any]
     optimizer: str | Callable[[Any], Any]
     learning_rate: float | int
+
+    @property
+    def examples(self) -> int:
+        """Number of targets."""
+        return _rows(jax.tree.leaves(self.batch[1])[0])
+
+    def quartered(self) -> "Setting":
+        """The same with the first quarter of the examples, but no less than 4."""
+        few = max(_FEW, self.examples // 4)
+        if self.examples <= few:
+            return self
+        return replace(
+            self,
+            batch=jax.tree.map(lambda a: a[:few] if _rows(a) == self.examples else a, self.batch),
+        )
+
+
+def _rows(array: Any) -> int:
+    return array.shape[0] if len(getattr(array, "shape", ())) else 1
 
 
 @runtime_checkable

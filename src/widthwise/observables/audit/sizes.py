@@ -10,7 +10,8 @@ from widthwise.ensembles.models import axis_of, planned_models
 from widthwise.networks.scaling import Family, Plan, parametrize
 from widthwise.networks.scaling.sites import Site, sites_of
 from widthwise.observables.audit.given import Given, called
-from widthwise.observables.audit.growth import Grown, check_of, grow
+from widthwise.observables.audit.growth import Grown, check_of, grow, looked
+from widthwise.observables.audit.look import Look, Stepped
 from widthwise.observables.audit.setting import Setting
 from widthwise.observables.coordinate_check import CoordinateCheck
 
@@ -31,12 +32,14 @@ class Common(NamedTuple):
 
 
 class Over(NamedTuple):
-    """What several sizes show."""
+    """What several sizes show, and one of the widths in detail."""
 
     check: CoordinateCheck
     plan: Plan | None
     grown: Grown
+    shown: tuple[Look, Stepped] | None
     models: int
+    passes: float | int
 
 
 def over_sizes(common: Common, widths: Any, *, depths: Sequence[int] | None) -> Over:
@@ -55,24 +58,33 @@ def over_sizes(common: Common, widths: Any, *, depths: Sequence[int] | None) -> 
         )
     if callable(setting.optimizer):
         plans, rules = [None] * len(sizes), None
+    key = jax.random.fold_in(common.key, axis == "depth")
+    shown = None
+    if axis == "width":
+        at = next((i for i, s in enumerate(sizes) if s[0] == given.maker.width), len(sizes) - 1)
+        model = family.model(*sizes[at], key=key)
+        model = model if plans[at] is None else plans[at].initialize(model)
+        shown = called(lambda: looked(model, plans[at], setting))
+
+    def grown_with(setting: Setting) -> Grown:
+        options = {"members": common.members, "key": key, "blocks": axis == "depth"}
+        return grow(family, sizes, plans, setting, **options)
+
+    few = setting.quartered()
+    try:
+        grown = grown_with(few)
+    except Exception:  # models may be made for one number of examples
+        few, grown = setting, called(lambda: grown_with(setting))
     sites = _sites(family, sizes[0], common.notes) if given.maker.takes_width else []
-    default = given.maker.width
-    at = next((i for i, s in enumerate(sizes) if s[0] == default), len(sizes) - 1)
-    grown = called(
-        lambda: grow(
-            family, sizes, plans, setting, members=common.members,
-            key=jax.random.fold_in(common.key, axis == "depth"),
-            shown=at if axis == "width" else None, blocks=axis == "depth",
-        )
-    )  # fmt: skip
     check = check_of(grown, axis, sizes, sites=sites, rules=rules, optimizer=common.optimizer)
     plan = None
     if axis == "width" and given.net is None and sites:
-        family.known.update(grown.spreads)
         plan = plans[-1] or parametrize(
             family, sizes[-1][0], base_width=base[0], optimizer=common.optimizer
         )
-    return Over(check, plan, grown, sum(map(len, grown.changes)))
+    models = sum(map(len, grown.changes)) + (shown is not None)
+    passes = grown.passes * few.examples / setting.examples + (4 / 3 if shown else 0)
+    return Over(check, plan, grown, shown, models, passes)
 
 
 def _sites(family: Family, size: tuple[int, int | None], notes: list[str]) -> list[Site]:
