@@ -23,7 +23,7 @@ from widthwise.networks.elementwise import Elementwise
 from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
-from widthwise.numerics.devices import WIDE_VECTORS
+from widthwise.numerics.devices import ONE_CORE, WIDE_VECTORS
 from widthwise.numerics.memory import aligned
 from widthwise.numerics.threads import one_thread_per_core
 
@@ -133,10 +133,11 @@ def _in_tiles(
     chain: DenseChain, x1: np.ndarray, x2: np.ndarray, symmetric: bool
 ) -> tuple[Array, Array]:
     """Compute tile after tile on all cores, each unordered pair of inputs once."""
-    side, tile = host_tile(chain, x1.dtype)
+    size = _fitting(len(x1), len(x2))
+    side, tile = host_tile(chain, x1.dtype, size)
 
     def cut(x: np.ndarray) -> list[tuple[slice, Side]]:
-        pieces = (slice(s, min(s + TILE, len(x))) for s in range(0, len(x), TILE))
+        pieces = (slice(s, min(s + size, len(x))) for s in range(0, len(x), size))
         return [(piece, side(x[piece])) for piece in pieces]
 
     rows = cut(x1)
@@ -157,8 +158,14 @@ def _in_tiles(
     return nngp, ntk
 
 
+def _fitting(n: int, m: int) -> int:
+    """Choose the size of tiles, of the few that are compiled, that fills up least; the larger."""
+    sizes = [TILE * k // 24 for k in (20, 24, 25, 28)]
+    return min(reversed(sizes), key=lambda size: -(-n // size) * -(-m // size) * size**2)
+
+
 class Side(NamedTuple):
-    """At most ``TILE`` inputs, filled up with zeros to that number, with what belongs to each."""
+    """Inputs of a tile, filled up with zeros to its size, with what belongs to each."""
 
     size: int
     x: np.ndarray
@@ -170,16 +177,18 @@ SideProgram = Callable[[np.ndarray], Side]
 TileProgram = Callable[[Side, Side, bool], tuple[np.ndarray, np.ndarray]]
 
 
-def host_tile(chain: DenseChain, dtype: DTypeLike) -> tuple[SideProgram, TileProgram]:
+def host_tile(
+    chain: DenseChain, dtype: DTypeLike, size: int = TILE
+) -> tuple[SideProgram, TileProgram]:
     """Return what prepares inputs, and what gives both kernels of two prepared sets.
 
-    One compiled program serves all numbers of inputs up to ``TILE``; kernels of the same inputs are
+    One compiled program serves all numbers of inputs up to the size; kernels of the same inputs are
     symmetric to the last digit.
     """
     table = _table(chain, dtype)
 
     def side(x: np.ndarray) -> Side:
-        padded = np.pad(x, ((0, TILE - len(x)), (0, 0)))
+        padded = np.pad(x, ((0, size - len(x)), (0, 0)))
         levels = _levels(chain.runs, chain.last, table, padded)
         return Side(len(x), *jax.tree.map(np.asarray, (padded, _units(padded), levels)))
 
@@ -243,7 +252,7 @@ def _tile(
     return _kernels(*pair, levels1.ends[0], levels2.ends[0])
 
 
-@partial(jax.jit, static_argnums=(0, 1), compiler_options=WIDE_VECTORS)
+@partial(jax.jit, static_argnums=(0, 1), compiler_options=WIDE_VECTORS | ONE_CORE)
 def _rough_tile(
     runs: Runs,
     last: Activation | None,
