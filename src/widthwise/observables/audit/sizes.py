@@ -62,9 +62,9 @@ def over_sizes(common: Common, widths: Any, *, depths: Sequence[int] | None) -> 
     shown = None
     if axis == "width":
         at = next((i for i, s in enumerate(sizes) if s[0] == given.maker.width), len(sizes) - 1)
-        model = family.model(*sizes[at], key=key)
-        model = model if plans[at] is None else plans[at].initialize(model)
-        shown = called(lambda: looked(model, plans[at], setting))
+        drawn, its = family.model(*sizes[at], key=key), plans[at]
+        model = drawn if its is None else its.initialize(drawn)
+        shown = called(lambda: looked(model, its, setting))
 
     def grown_with(setting: Setting) -> Grown:
         options = {"members": common.members, "key": key, "blocks": axis == "depth"}
