@@ -53,10 +53,13 @@ def test_gaps():
     gap, before = jnp.asarray([1e-12, 0.4, 1.7]), (jnp.asarray([0.8]), jnp.asarray([1.3]))
     for phi in (activations.relu, activations.erf):
         plain, scaled = phi, activations.steeper(phi, -3.0)
-        around = (3 * before[0], 3 * before[1])
-        left, right = (jnp.sqrt(plain.second_moment(s**2)) for s in around)
-        expected = plain.gap_map(gap, around, (left, right))
-        found = scaled.gap_map(gap, before, (left, right))
+        after = [jnp.sqrt(plain.second_moment((3 * s) ** 2)) for s in before]
+        expected = plain.gap_map(
+            gap, *(plain.gap_side(3 * s, t) for s, t in zip(before, after, strict=True))
+        )
+        found = scaled.gap_map(
+            gap, *(scaled.gap_side(s, t) for s, t in zip(before, after, strict=True))
+        )
         np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
         np.testing.assert_allclose(found[1], 9 * expected[1], rtol=1e-12)
 

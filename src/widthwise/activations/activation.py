@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Real
+from jaxtyping import Array, ArrayLike, Float, PyTree, Real
 
-from widthwise.activations.averages import Averages, ClosedForms, ComposedPair
+from widthwise.activations.averages import Averages, ClosedForms, ComposedPair, GapForm
 from widthwise.activations.fixed_points import FixedPoint, find_fixed_points
-from widthwise.activations.gaps import Two, covariances_of, gap_by_dual, gap_by_form
+from widthwise.activations.gaps import (
+    Numbers,
+    covariances_of,
+    gap_by_dual,
+    gap_by_form,
+    side_by_form,
+)
 from widthwise.numerics.quadrature import KinkRule, floating, gaussian_mean, gaussian_pair_mean
 
 if TYPE_CHECKING:
@@ -226,11 +232,24 @@ class Activation:
         arrays = (jnp.clip(rho, -1.0, 1.0), q)
         return _evaluate(_correlation_map, self.averages, self._affine, arrays)
 
+    @property
+    def _gap_form(self) -> GapForm | None:
+        return self.forms.gap if self.forms is not None and self.offset == 0.0 else None
+
+    def gap_side(self, before: Numbers, after: Numbers) -> PyTree:
+        """Compute what `gap_map` needs of each input.
+
+        Parameters
+        ----------
+        before, after
+            Its standard deviation before the function, and the root of `second_moment` there.
+        """
+        form = self._gap_form
+        # A form is that of the function without its gain, duals have it.
+        return side_by_form(form, abs(self.gain) if form else 1.0, before, after)
+
     def gap_map(
-        self,
-        gap: Float[Array, "*pairs"],
-        before: Two,
-        after: Two,
+        self, gap: Float[Array, "*pairs"], first: PyTree, second: PyTree
     ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
         """``1 - correlation`` after the function, and ``E[s'(u) s'(v)]``, from that before it.
 
@@ -239,17 +258,16 @@ class Activation:
 
         Parameters
         ----------
-        gap, before
-            Before the function: ``1 - correlation`` of each pair, and the standard deviations of
-            both its inputs.
-        after
-            Roots of `second_moment` at both variances: they belong to inputs, not to pairs.
+        gap
+            ``1 - correlation`` of each pair before the function.
+        first, second
+            `gap_side` of both inputs.
         """
-        around = (gap, before, after)
-        if self.forms is not None and self.forms.gap is not None and self.offset == 0.0:
-            return gap_by_form(self.forms.gap, self.gain**2, *around)
-        covariances = covariances_of(gap, before)
-        return gap_by_dual(self.dual(*covariances), *around), self.dual_derivative(*covariances)
+        pair = (gap, first, second)
+        if self._gap_form is not None:
+            return gap_by_form(self._gap_form, self.gain**2, *pair)
+        covariances = covariances_of(*pair)
+        return gap_by_dual(self.dual(*covariances), *pair), self.dual_derivative(*covariances)
 
     def fixed_points(self, variance: float | int = 1.0) -> tuple[FixedPoint, ...]:
         """Every fixed point of the correlation map in [-1, 1], in ascending order."""

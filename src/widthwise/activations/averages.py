@@ -12,6 +12,25 @@ from widthwise.numerics.quadrature import KinkRule, gaussian_mean, gaussian_pair
 
 
 @dataclass(frozen=True)
+class GapForm:
+    """How a function maps the gap ``u = 1 - correlation`` of pairs, in closed form.
+
+    Pairs are many: what belongs to one input is computed before.
+
+    Parameters
+    ----------
+    side
+        ``(s, 1 / t) -> arrays``, for inputs of standard deviation s before the function and t after
+        it; ``1 / t`` is given as zero where t is.
+    pair
+        ``(u, arrays of the one, of the other) -> u after the function, E[s'(u) s'(v)]``.
+    """
+
+    side: Callable
+    pair: Callable
+
+
+@dataclass(frozen=True)
 class ClosedForms:
     """Gaussian averages known in closed form, as elementwise functions of covariances.
 
@@ -26,9 +45,8 @@ class ClosedForms:
     hermite
         ``(order, q) -> a_0 .. a_order``; without it, quadrature.
     gap
-        ``(u, k11, k22, sqrt(E[s(u)^2] E[s(v)^2]))`` with ``u = 1 - correlation`` -> that after the
-        function, and ``E[s'(u) s'(v)]``; for a homogeneous function without loss where inputs
-        nearly coincide.
+        The map of ``1 - correlation``; for a homogeneous function without loss where inputs nearly
+        coincide.
     """
 
     mean: Callable
@@ -36,7 +54,7 @@ class ClosedForms:
     dual: Callable
     dual_derivative: Callable | None = None
     hermite: Callable | None = None
-    gap: Callable | None = None
+    gap: GapForm | None = None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from widthwise.activations.activation import Activation
-from widthwise.activations.averages import ClosedForms
+from widthwise.activations.averages import ClosedForms, GapForm
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,14 @@ def _forms(forms: ClosedForms, c: float) -> ClosedForms:
         assert coefficients is not None
         return coefficients(order, square * q) * np.sign(c) ** np.arange(order + 1)
 
-    def gap_map(u: Array, first: Array, second: Array, scale: Array) -> tuple[Array, Array]:
+    def pair(u: Array, first: PyTree, second: PyTree) -> tuple[Array, Array]:
         assert gap is not None
-        after, slopes = gap(u, abs(c) * first, abs(c) * second, scale)
+        after, slopes = gap.pair(u, first, second)
         return after, square * slopes
+
+    def side(deviation: Array, inverse: Array) -> PyTree:
+        assert gap is not None
+        return gap.side(abs(c) * deviation, inverse)
 
     return ClosedForms(
         mean=lambda q: forms.mean(square * q),
@@ -80,5 +84,5 @@ def _forms(forms: ClosedForms, c: float) -> ClosedForms:
         dual=lambda k12, k11, k22: forms.dual(square * k12, square * k11, square * k22),
         dual_derivative=None if slope is None else dual_derivative,
         hermite=None if coefficients is None else hermite,
-        gap=None if gap is None else gap_map,
+        gap=None if gap is None else GapForm(side, pair),
     )

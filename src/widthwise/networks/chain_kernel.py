@@ -16,8 +16,17 @@ import numpy as np
 from jaxtyping import Array, Bool, DTypeLike, Float
 
 from widthwise.activations import Activation
-from widthwise.networks.chain_steps import Levels, Numbers, Runs, in_steps, through, variances
-from widthwise.networks.coincidence import cosines, exact_gap, refined, rough_gaps, units
+from widthwise.networks.chain_steps import (
+    Levels,
+    Loop,
+    Numbers,
+    Runs,
+    in_one_loop,
+    in_steps,
+    through,
+    variances,
+)
+from widthwise.networks.coincidence import NEAR, cosines, exact_gap, refined, rough_gaps, units
 from widthwise.networks.dense import Dense
 from widthwise.networks.elementwise import Elementwise
 from widthwise.networks.layer import Layer
@@ -190,15 +199,20 @@ def host_tile(
     def side(x: np.ndarray) -> Side:
         padded = np.pad(x, ((0, size - len(x)), (0, 0)))
         levels = _levels(chain.runs, chain.last, table, padded)
-        return Side(len(x), *jax.tree.map(np.asarray, (padded, _units(padded), levels)))
+        return Side(len(x), padded, np.asarray(_units(padded)), levels)
 
     def tile(first: Side, second: Side, same: bool) -> tuple[np.ndarray, np.ndarray]:
         cosines = first.units @ second.units.T
         levels = (first.levels, second.levels)
-        *kernels, near = _rough_tile(chain.runs, chain.last, table, (cosines, same), levels)
-        if near:  # seldom
+        if same:
+            np.fill_diagonal(cosines, 0.0)
+        if cosines.max() > 1.0 - NEAR[str(cosines.dtype)]:  # seldom
             gap = _gaps(first.x, second.x, same)
             kernels = _tile(chain.runs, chain.last, table, gap, levels)
+        else:
+            if same:
+                np.fill_diagonal(cosines, 1.0)
+            kernels = _far_tile(chain.runs, chain.last, table, cosines, levels)
         nngp, ntk = (np.asarray(k)[: first.size, : second.size] for k in kernels)
         return (_symmetric(nngp), _symmetric(ntk)) if same else (nngp, ntk)
 
@@ -238,31 +252,34 @@ def _levels(
     return variances(runs, last, table, jnp.sum(x * x, axis=-1) / x.shape[-1])
 
 
-@partial(jax.jit, static_argnums=(0, 1), inline=True)
+@partial(jax.jit, static_argnums=(0, 1, 5), inline=True)
 def _tile(
     runs: Runs,
     last: Activation | None,
     table: Float[Numbers, "layers 4"],
     gap: Float[Array, "n m"],
     levels: tuple[Levels, Levels],
+    loop: Loop = jax.lax.scan,
 ) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
     """All pairs of two sets of inputs."""
     levels1, levels2 = _crossed(*levels)
-    pair = through(runs, last, table, gap, (levels1, levels2))
+    pair = through(runs, last, table, gap, (levels1, levels2), loop=loop)
     return _kernels(*pair, levels1.ends[0], levels2.ends[0])
 
 
 @partial(jax.jit, static_argnums=(0, 1), compiler_options=WIDE_VECTORS | ONE_CORE)
-def _rough_tile(
+def _far_tile(
     runs: Runs,
     last: Activation | None,
     table: Float[Numbers, "layers 4"],
-    given: tuple[Float[Array, "n m"], Bool[Array, ""] | bool],
+    cosines: Float[Array, "n m"],
     levels: tuple[Levels, Levels],
-) -> tuple[Float[Array, "n m"], Float[Array, "n m"], Bool[Array, ""]]:
-    """All pairs from their cosines, and whether some are too near for that."""
-    gap, near = rough_gaps(*given)
-    return *_tile(runs, last, table, gap, levels), jnp.any(near)
+) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
+    """All pairs from their cosines, of which none is near one without being one."""
+    gap = jnp.clip(1.0 - cosines, 0.0, 2.0)
+    both = jax.lax.complex(*_tile(runs, last, table, gap, levels, in_one_loop))
+    both = jax.lax.optimization_barrier(both)  # after one loop that gives both
+    return both.real, both.imag
 
 
 def _crossed(levels1: Levels, levels2: Levels) -> tuple[Levels, Levels]:

@@ -20,14 +20,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from widthwise.activations import Activation
+from widthwise.numerics.gap import HalfAngle, half_angle, turned
 from widthwise.numerics.safe import safe_sqrt
 
 Numbers = Array | np.ndarray  # NumPy where step follows step
 Runs = tuple[tuple[Activation, int], ...]
 Loop = Callable[..., tuple[Any, Any]]
+_UNROLLED = 4  # layers in one loop over pairs: few enough for registers; measured
 
 
 class Layers(NamedTuple):
@@ -35,20 +37,20 @@ class Layers(NamedTuple):
 
     Parameters
     ----------
-    entering, leaving
-        Standard deviations before and after each Dense layer: of the activations, and of the
-        pre-activations.
+    entering
+        Standard deviations of what goes into each Dense layer.
     kept
-        The first by the second; zero where that is.
-    cosine, sine
-        Of half the angle ``a`` of the module's formula, the sine times the root of two.
+        Those by the standard deviations of what leaves it; zero where that is.
+    angle
+        ``a`` of the module's formula.
+    least
+        The least gap to another input: one where nothing leaves, zero elsewhere.
     """
 
     entering: Float[Numbers, "layers *n"]
-    leaving: Float[Numbers, "layers *n"]
     kept: Float[Numbers, "layers *n"]
-    cosine: Float[Numbers, "layers *n"]
-    sine: Float[Numbers, "layers *n"]
+    angle: HalfAngle
+    least: Float[Numbers, "layers *n"]
 
 
 class Levels(NamedTuple):
@@ -58,11 +60,15 @@ class Levels(NamedTuple):
     ----------
     layers
         At every Dense layer.
+    sides
+        `Activation.gap_side` for each run, at every layer of it, and for an activation that ends
+        the network.
     ends
         Standard deviations of the outputs, in one row.
     """
 
     layers: Layers
+    sides: tuple[PyTree[Numbers], ...]
     ends: Float[Numbers, "1 *n"]
 
 
@@ -76,6 +82,20 @@ def in_steps(step: Callable, state: Any, rows: Any) -> tuple[Any, Any]:
         state, result = step(state, jax.tree.map(lambda row: row[index], rows))  # noqa: B023
         results.append(jax.tree.map(np.asarray, result))
     return state, jax.tree.map(lambda *parts: np.stack(parts), *results)
+
+
+def in_one_loop(step: Callable, state: tuple[Array, Array], rows: Any) -> tuple[Any, Any]:
+    """Do what ``jax.lax.scan`` does with a pair of real arrays and no results, for XLA on a CPU.
+
+    There a loop over numbers gives one array, and a pair takes two that both compute all that they
+    share. Real and imaginary parts are one array.
+    """
+
+    def packed(state: Array, row: Any) -> tuple[Array, None]:
+        return jax.lax.complex(*step((state.real, state.imag), row)[0]), None
+
+    whole, _ = jax.lax.scan(packed, jax.lax.complex(*state), rows, unroll=_UNROLLED)
+    return (whole.real, whole.imag), None
 
 
 def variances(
@@ -103,7 +123,7 @@ def variances(
     """
     join = np.concatenate if loop is in_steps else jnp.concatenate
     q = _leaving(table[0], squares)
-    entering, leaving = [squares[None]], [q[None]]
+    entering, leaving, sides = [squares[None]], [q[None]], []
     start = 1
     for phi, count in runs:
 
@@ -113,11 +133,16 @@ def variances(
             return q, (moment, q)
 
         q, (before, after) = loop(block, q, table[start : start + count])
+        sides.append(_sides(phi, join([leaving[-1][-1:], after[:-1]]), before))
         entering.append(before)
         leaving.append(after)
         start += count
-    ends = q if last is None else last.second_moment(q)
-    levels = _levels(table, join(entering), join(leaving), join([ends[None]]))
+    ends = q[None]
+    if last is not None:
+        ends = last.second_moment(ends)
+        sides.append(_sides(last, q[None], ends))
+    layers, ends = _layers(table, join(entering), join(leaving), ends)
+    levels = Levels(layers, tuple(sides), ends)
     return jax.tree.map(np.asarray, levels) if loop is in_steps else levels
 
 
@@ -147,29 +172,26 @@ def through(
     """
 
     def at(where: slice | int) -> tuple[Layers, Layers]:
-        first, second = (Layers(*(part[where] for part in side.layers)) for side in levels)
+        first, second = (jax.tree.map(lambda part: part[where], side.layers) for side in levels)
         return first, second
-
-    def both(name: str, sides: tuple[Layers, Layers]) -> tuple:
-        return tuple(getattr(side, name) for side in sides)
 
     # Carrying what enters a Dense layer lets the compiler evaluate each activation once.
     pair, start = (gap, jnp.zeros_like(gap)), 0
-    for phi, count in runs:
+    for (phi, count), *sides in zip(runs, *(side.sides for side in levels), strict=False):
 
         def block(pair: tuple[Array, Array], level: tuple, phi=phi) -> tuple:
-            row, sides, after = level
-            gap, ntk = _dense(row, *pair, sides)
-            gap, slope = phi.gap_map(gap, both("leaving", sides), after)
+            row, layers, sides = level
+            gap, ntk = _dense(row, *pair, layers)
+            gap, slope = phi.gap_map(gap, *sides)
             return (gap, ntk * slope), None
 
-        here, there = slice(start, start + count), slice(start + 1, start + count + 1)
-        pair, _ = loop(block, pair, (table[here], at(here), both("entering", at(there))))
+        here = slice(start, start + count)
+        pair, _ = loop(block, pair, (table[here], at(here), sides))
         start += count
     gap, ntk = _dense(table[-1], *pair, at(-1))
     if last is not None:
-        ends = (levels[0].ends[0], levels[1].ends[0])
-        gap, slope = last.gap_map(gap, both("leaving", at(-1)), ends)
+        sides = (jax.tree.map(lambda part: part[0], side.sides[-1]) for side in levels)
+        gap, slope = last.gap_map(gap, *sides)
         ntk = ntk * slope
     return gap, ntk
 
@@ -179,32 +201,39 @@ def _leaving(row: Float[Numbers, "4"], variance: Float[Numbers, " n"]) -> Float[
     return row[0] * variance + row[2]
 
 
+@partial(jax.jit, static_argnums=0, inline=True)
+def _sides(
+    phi: Activation, before: Float[Numbers, "layers *n"], after: Float[Numbers, "layers *n"]
+) -> PyTree[Numbers]:
+    return phi.gap_side(safe_sqrt(before), safe_sqrt(after))
+
+
 @partial(jax.jit, inline=True)
-def _levels(
+def _layers(
     table: Float[Numbers, "layers 4"],
     entering: Float[Numbers, "layers *n"],
     leaving: Float[Numbers, "layers *n"],
     ends: Float[Numbers, "1 *n"],
-) -> Levels:
+) -> tuple[Layers, Float[Array, "1 *n"]]:
     gain, shift = (table[:, column].reshape(-1, *[1] * (entering.ndim - 1)) for column in (0, 2))
     before, after, ends = (safe_sqrt(variance) for variance in (entering, leaving, ends))
     positive = after > 0
     safe = jnp.where(positive, after, 1.0)
     kept = jnp.where(positive, before / safe, 0.0)
-    cosine = jnp.sqrt((1.0 + safe_sqrt(gain) * kept) / 2)
-    sine = jnp.where(positive, safe_sqrt(shift / 2) / (safe * cosine), 0.0)
-    return Levels(Layers(before, after, kept, cosine, sine), ends)
+    sine = jnp.where(positive, safe_sqrt(shift) / safe, 0.0)
+    angle = half_angle(safe_sqrt(gain) * kept, sine)
+    return Layers(before, kept, angle, jnp.where(positive, 0.0, jnp.ones_like(after))), ends
 
 
 @partial(jax.jit, inline=True)
 def _dense(
-    row: Float[Numbers, "4"], gap: Array, ntk: Array, sides: tuple[Layers, Layers]
+    row: Float[Numbers, "4"], gap: Array, ntk: Array, layers: tuple[Layers, Layers]
 ) -> tuple[Array, Array]:
     """Apply a Dense layer, given what belongs to both inputs."""
     gain, own, own_shift = row[0], row[1], row[3]
-    first, second = sides
-    apart = first.sine * second.cosine - first.cosine * second.sine
-    new_gap = apart**2 + gain * (first.kept * second.kept) * gap
-    new_gap = jnp.where(first.leaving * second.leaving > 0, new_gap, 1.0)
-    scale = first.entering * second.entering
-    return new_gap, own * scale * (1.0 - gap) + own_shift + gain * ntk
+    first, second = layers
+    # Numbers of the layer and of the first inputs come first: a loop over the second keeps them.
+    new_gap = turned(first.angle, second.angle) + (gain * first.kept) * second.kept * gap
+    new_gap = jnp.maximum(new_gap, jnp.maximum(first.least, second.least))
+    scale = (own * first.entering) * second.entering
+    return new_gap, gain * ntk + (scale * (1.0 - gap) + own_shift)

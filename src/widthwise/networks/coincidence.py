@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float
 
 from widthwise.numerics.safe import safe_sqrt
 
-_NEAR = {"float64": 1e-5, "float32": 1e-3}
+NEAR = {"float64": 1e-5, "float32": 1e-3}  # gaps that cosines do not give
 _FEW = 128  # near pairs that are gathered; beyond, all pairs are subtracted
 
 
@@ -50,7 +50,7 @@ def rough_gaps(
     """
     rough = jnp.clip(1.0 - cosines, 0.0, 2.0)
     diagonal = same & jnp.eye(*rough.shape, dtype=bool)
-    near = ~diagonal & (rough < _NEAR.get(str(rough.dtype), _NEAR["float32"]))
+    near = ~diagonal & (rough < NEAR.get(str(rough.dtype), NEAR["float32"]))
     return jnp.where(diagonal, 0.0, rough), near
 
 

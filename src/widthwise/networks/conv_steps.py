@@ -124,8 +124,8 @@ def through(
             distance = gain * ((root1 - root2) ** 2 + 2 * scale * gap)
             ntk = gain * ntk + own * scale * (1.0 - gap)
             distance, ntk = _apart(partial(_both_sums, offsets), gain >= 0, distance, ntk)
-            (in1, in2), (out1, out2) = map(safe_sqrt, inside), map(safe_sqrt, after)
-            gap, slope = phi.gap_map(_gap(distance, *inside), (in1, in2), (out1, out2))
+            ends = zip(map(safe_sqrt, inside), map(safe_sqrt, after), strict=True)
+            gap, slope = phi.gap_map(_gap(distance, *inside), *(phi.gap_side(*s) for s in ends))
             return (gap, (ntk + own_shift) * slope * (known[0] * known[1])), None
 
         here, there = slice(start, start + count), slice(start + 1, start + count + 1)

@@ -12,8 +12,11 @@ from jaxtyping import PyTree
 Device = Any  # of jax.devices()
 WIDE_VECTORS = {"xla_cpu_prefer_vector_width": "512"}
 """Options of XLA for loops over numbers on a CPU, where it takes vectors of 256 bits by itself."""
-ONE_CORE = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
-"""Options of XLA for a CPU's programs that are called on every core already: not split again."""
+ONE_CORE = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner,cse_barrier_expander"}
+"""Options of XLA for a CPU's programs that are called on every core already: not split again.
+
+They also keep what ``jax.lax.optimization_barrier`` says, which is dropped on a CPU otherwise.
+"""
 _AXIS = "devices"
 
 

@@ -9,6 +9,7 @@ to rounding, which takes a fraction of the time of an arc cosine. Larger gaps fo
 
 import math
 from functools import cache
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,9 +38,8 @@ def turn(gap: Float[Array, "*s"]) -> Float[Array, "*s"]:
 
 @jax.custom_jvp
 def _turn(gap: Array) -> Array:
-    near = jnp.minimum(gap, 2.0 - gap)
-    root = safe_sqrt(near)
-    part = root * _polynomial("angle", near)
+    near = _to_the_nearer_end(gap)
+    part = jnp.sqrt(near) * _polynomial("angle", near)
     return jnp.where(gap <= 1.0, part, 1.0 - part)
 
 
@@ -58,9 +58,9 @@ def arc_cosine_gap(gap: Float[Array, "*s"]) -> Float[Array, "*s"]:
     ``kappa_1(r) = (sqrt(1 - r^2) + (pi - arccos r) r) / pi`` (Cho & Saul, 2009). Its derivative is
     ``kappa_0 = 1 - arccos(r) / pi``.
     """
-    near = jnp.minimum(gap, 2.0 - gap)
-    curve = near * safe_sqrt(near) * _polynomial("area", near)
-    return jnp.where(gap <= 1.0, gap - curve, 1.0 - curve)
+    near = _to_the_nearer_end(gap)
+    curve = near * jnp.sqrt(near) * _polynomial("area", near)
+    return jnp.minimum(gap, 1.0) - curve
 
 
 @arc_cosine_gap.defjvp
@@ -100,22 +100,52 @@ def _arcsine_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, 
     return arcsine(t), slope * change
 
 
+class HalfAngle(NamedTuple):
+    """Of half an angle up to a right one: its cosine, and its sine times the root of two."""
+
+    cosine: Float[Array, "*s"]
+    sine: Float[Array, "*s"]
+
+
+def half_angle(cosine: Float[Array, "*s"], sine: Float[Array, "*s"]) -> HalfAngle:
+    """Halve an angle."""
+    half = jnp.sqrt((1.0 + cosine) / 2)
+    return HalfAngle(half, sine / (math.sqrt(2) * half))
+
+
+def turned(first: HalfAngle, second: HalfAngle) -> Float[Array, "*s"]:
+    """``1 - cos(a1 - a2)`` of two angles, without loss where they nearly agree."""
+    return (first.sine * second.cosine - first.cosine * second.sine) ** 2
+
+
+def _to_the_nearer_end(gap: Array) -> Array:
+    return jnp.maximum(jnp.minimum(gap, 2.0 - gap), 0.0)
+
+
 def _polynomial(name: str, u: Array) -> Array:
-    """Horner's scheme in the dtype of ``u``."""
-    value = jnp.zeros_like(u)
-    for coefficient in _coefficients(name, "float64" if u.dtype == np.float64 else "float32"):
+    """Even and odd powers apart, in the dtype of ``u``: two short sums take less than a long one."""
+    coefficients = _coefficients(name, "float64" if u.dtype == np.float64 else "float32")
+    square = u * u
+    even, odd = (_horner(coefficients[start::2], square) for start in (0, 1))
+    return even + u * odd
+
+
+def _horner(coefficients: tuple[float, ...], u: Array) -> Array:
+    """From the lowest coefficient to the highest."""
+    value = jnp.full_like(u, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
         value = value * u + jnp.asarray(coefficient, u.dtype)
     return value
 
 
 @cache
 def _coefficients(name: str, dtype: str) -> tuple[float, ...]:
-    """Highest power first, from interpolation at the Chebyshev points of an interval from zero."""
+    """Lowest power first, from interpolation at the Chebyshev points of an interval from zero."""
     degree = _DEGREES[dtype][name]
     smooth, end = {"angle": (_angle, 1.0), "area": (_area, 1.0), "sine": (_sine, 0.25)}[name]
     points = end * (np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1)) + 1) / 2
     fitted = chebyshev.Chebyshev.fit(points, smooth(points), degree, domain=[0.0, end])
-    return tuple(fitted.convert(kind=np.polynomial.Polynomial).coef[::-1].tolist())
+    return tuple(fitted.convert(kind=np.polynomial.Polynomial).coef.tolist())
 
 
 def _angle(u: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
-from widthwise.activations.averages import ClosedForms
+from widthwise.activations.averages import ClosedForms, GapForm
 from widthwise.numerics.gap import arc_cosine_gap, gap_of, turn
 from widthwise.numerics.safe import area, safe_sqrt
 
@@ -61,11 +61,12 @@ def two_sided(right: float, left: float) -> ClosedForms:
         a = (right + left * mirrored) * _relu_hermite(order)
         return safe_sqrt(q) * jnp.asarray(a, q.dtype)
 
-    def gap(u: Array, *_: Array) -> tuple[Array, Array]:
+    def pair(u: Array, *_: PyTree) -> tuple[Array, Array]:
         bent, slope = arc_cosine_gap(u), (both / 2) * (1.0 - turn(u))
         if product == 0.0:
             return bent, slope
-        return (both * bent - 2 * product * u) / (right**2 + left**2), slope - product
+        found = (both * bent - 2 * product * u) / (right**2 + left**2)
+        return jnp.clip(found, 0.0, 2.0), slope - product
 
     return ClosedForms(
         mean=lambda q: (right + left) * safe_sqrt(q) / math.sqrt(2 * math.pi),
@@ -73,7 +74,7 @@ def two_sided(right: float, left: float) -> ClosedForms:
         dual=lambda k12, k11, k22: both * _relu_dual(k12, k11, k22) - product * k12,
         dual_derivative=lambda k12, k11, k22: both * _relu_slope(k12, k11, k22) - product,
         hermite=hermite,
-        gap=gap,
+        gap=GapForm(side=lambda *_: (), pair=pair),
     )
 
 

@@ -2,14 +2,23 @@
 
 Sources: C. Williams, "Computing with infinite networks" (1997) for erf; the others derived: erf and
 Phi by ``P(x < u, y < v)`` of an enlarged Gaussian vector, GELU by Stein's lemma used twice.
+
+For gaps every input has an angle a with ``tan(a) = s``, its standard deviation. Of the enlarged
+vectors, of variances ``1 + s^2``, the correlation is ``(1 - u) sin(a1) sin(a2)``, and its distance
+to one and to minus one are sums of positive terms,
+
+    1 - cos(a1 - a2) + cos(a1) cos(a2) + u sin(a1) sin(a2),   and with 2 - u in place of u.
 """
+
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from widthwise.activations.averages import ClosedForms
-from widthwise.numerics.gap import arcsine, turn
+from widthwise.activations.averages import ClosedForms, GapForm
+from widthwise.activations.gaps import kept
+from widthwise.numerics.gap import HalfAngle, arcsine, half_angle, turn, turned
 
 
 def _erf_dual(k12: Array, k11: Array, k22: Array) -> Array:
@@ -36,17 +45,33 @@ def _powers(x: Float[Array, ""], order: int) -> Float[Array, " k"]:
     return even * jnp.where(k % 2 == 1, jnp.sqrt(jnp.where(x > 0, x, 1.0)) * (x > 0), 1.0)
 
 
-def _erf_gap(gap: Array, s1: Array, s2: Array, scale: Array) -> tuple[Array, Array]:
-    root, rest = _enlarged(gap, 2**0.5 * s1, 2**0.5 * s2)
-    slope = 4 / np.pi / (root * jnp.sqrt(rest * (2.0 - rest)))
-    return 1.0 - (1.0 - 2.0 * turn(rest)) / scale, slope
+class _Side(NamedTuple):
+    """The angle of an input, and what a pair's ``E[s(u) s(v)]`` is divided by, inverted."""
+
+    cosine: Array
+    sine: Array
+    half: HalfAngle
+    factor: Array
 
 
-def _enlarged(gap: Array, s1: Array, s2: Array) -> tuple[Array, Array]:
-    """``sqrt((1 + K11) (1 + K22))``, and ``1 - K12`` over it as a sum of positive terms."""
-    k11, k22, scale = s1**2, s2**2, s1 * s2
-    root = jnp.sqrt(1 + k11) * jnp.sqrt(1 + k22)
-    return root, ((1 + k11 + k22) / (root + scale) + scale * gap) / root
+def _side(deviation: Array, factor: Array) -> _Side:
+    cosine = 1 / jnp.sqrt(1 + deviation**2)
+    sine = deviation * cosine
+    return _Side(cosine, sine, half_angle(cosine, sine), factor)
+
+
+def _enlarged(gap: Array, first: _Side, second: _Side) -> tuple[Array, Array, Array]:
+    """One minus and plus the enlarged correlation, and the product of sines."""
+    along = first.sine * second.sine
+    least = turned(first.half, second.half) + first.cosine * second.cosine
+    return least + gap * along, least + (2.0 - gap) * along, along
+
+
+def _erf_gap(gap: Array, first: _Side, second: _Side) -> tuple[Array, Array]:
+    below, above, _ = _enlarged(gap, first, second)
+    slope = (4 / np.pi) * (first.cosine * second.cosine) / jnp.sqrt(below * above)
+    found = 1.0 - (1.0 - 2.0 * turn(below)) * (first.factor * second.factor)
+    return kept(found, gap, first.sine == second.sine), slope
 
 
 def _gelu_dual(k12: Array, k11: Array, k22: Array) -> Array:
@@ -57,11 +82,17 @@ def _gelu_slope(k12: Array, k11: Array, k22: Array) -> Array:
     return _gelu(k12, k11, k22, *_normals(k12, k11, k22))[1]
 
 
-def _gelu_gap(gap: Array, s1: Array, s2: Array, scale: Array) -> tuple[Array, Array]:
-    root, rest = _enlarged(gap, s1, s2)
-    k12 = (1.0 - gap) * (s1 * s2)
-    dual, slope = _gelu(k12, s1**2, s2**2, (1.0 - turn(rest)) / 2, root**2 * rest * (2.0 - rest))
-    return 1.0 - dual / scale, slope
+def _gelu_gap(gap: Array, first: _Side, second: _Side) -> tuple[Array, Array]:
+    # As in `_gelu`, divided by s1 s2.
+    below, above, along = _enlarged(gap, first, second)
+    r, both = 1.0 - gap, (1.0 - turn(below)) / 2
+    density = along / jnp.sqrt(below * above)
+    share = first.sine**2 - second.cosine**2
+    rest = 1.0 - share * r**2
+    slope = both + r * (density / (2 * np.pi)) * (1.0 - 2.0 * share + density**2 * rest)
+    dual = r * both + (density / (2 * np.pi)) * rest
+    found = 1.0 - dual * (first.factor * second.factor)
+    return kept(found, gap, first.sine == second.sine), slope
 
 
 def _normals(k12: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
@@ -89,14 +120,14 @@ erf = ClosedForms(
     dual=_erf_dual,
     dual_derivative=_erf_slope,
     hermite=_erf_hermite,
-    gap=_erf_gap,
+    gap=GapForm(side=lambda s, inverse: _side(2**0.5 * s, inverse), pair=_erf_gap),
 )
 gelu = ClosedForms(
     mean=lambda q: q / jnp.sqrt(2 * np.pi * (1 + q)),
     second_moment=lambda q: _gelu_dual(q, q, q),
     dual=_gelu_dual,
     dual_derivative=_gelu_slope,
-    gap=_gelu_gap,
+    gap=GapForm(side=lambda s, inverse: _side(s, s * inverse), pair=_gelu_gap),
 )
 gaussian = ClosedForms(
     mean=lambda q: (1 + q) ** -0.5,
