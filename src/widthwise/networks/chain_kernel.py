@@ -5,6 +5,7 @@ grows with depth. Few inputs go step by step instead: then networks of any depth
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations_with_replacement, groupby, product
@@ -33,6 +34,7 @@ from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
 from widthwise.numerics.devices import ONE_CORE, WIDE_VECTORS
+from widthwise.numerics.gap import at_least, at_most
 from widthwise.numerics.memory import aligned
 from widthwise.numerics.threads import one_thread_per_core
 
@@ -142,15 +144,13 @@ def _in_tiles(
     chain: DenseChain, x1: np.ndarray, x2: np.ndarray, symmetric: bool
 ) -> tuple[Array, Array]:
     """Compute tile after tile on all cores, each unordered pair of inputs once."""
-    size = _fitting(len(x1), len(x2))
+    size = _fitting(len(x1), len(x2), x1.dtype)
     side, tile = host_tile(chain, x1.dtype, size)
 
-    def cut(x: np.ndarray) -> list[tuple[slice, Side]]:
-        pieces = (slice(s, min(s + size, len(x))) for s in range(0, len(x), size))
-        return [(piece, side(x[piece])) for piece in pieces]
+    def cut(x: np.ndarray, pool: ThreadPoolExecutor) -> list[tuple[slice, Side]]:
+        pieces = [slice(s, min(s + size, len(x))) for s in range(0, len(x), size)]
+        return list(zip(pieces, pool.map(lambda piece: side(x[piece]), pieces), strict=True))
 
-    rows = cut(x1)
-    columns = rows if symmetric else cut(x2)
     found = [aligned((len(x1), len(x2)), x1.dtype) for _ in range(2)]
 
     def one(where: tuple[tuple[slice, Side], tuple[slice, Side]]) -> None:
@@ -160,16 +160,22 @@ def _in_tiles(
             if symmetric and a != b:
                 whole[b, a] = block.T
 
-    pairs = combinations_with_replacement(rows, 2) if symmetric else product(rows, columns)
     with one_thread_per_core() as pool:
+        rows = cut(x1, pool)
+        pairs = (
+            combinations_with_replacement(rows, 2) if symmetric else product(rows, cut(x2, pool))
+        )
         list(pool.map(one, pairs))
     nngp, ntk = (jax.device_put(whole, may_alias=True) for whole in found)
     return nngp, ntk
 
 
-def _fitting(n: int, m: int) -> int:
+def _fitting(n: int, m: int, dtype: np.dtype) -> int:
     """Choose the size of tiles, of the few that are compiled, that fills up least; the larger."""
-    sizes = [TILE * k // 24 for k in (20, 24, 25, 28)]
+    unit = (
+        TILE * (8 if dtype.itemsize > 4 else 10) // 8
+    )  # for half the numbers the caches hold more
+    sizes = [unit * k // 24 for k in (20, 24, 25, 28)]
     return min(reversed(sizes), key=lambda size: -(-n // size) * -(-m // size) * size**2)
 
 
@@ -194,27 +200,31 @@ def host_tile(
     One compiled program serves all numbers of inputs up to the size; kernels of the same inputs are
     symmetric to the last digit.
     """
-    table = _table(chain, dtype)
+    net = (chain.runs, chain.last, _table(chain, dtype))
+    far = 1.0 - NEAR[np.dtype(dtype).name]
+    lower = np.tri(size, k=-1, dtype=bool)
 
     def side(x: np.ndarray) -> Side:
-        padded = np.pad(x, ((0, size - len(x)), (0, 0)))
-        levels = _levels(chain.runs, chain.last, table, padded)
-        return Side(len(x), padded, np.asarray(_units(padded)), levels)
+        padded = np.pad(x, ((0, size - len(x)), (0, 0))) if len(x) < size else x
+        units, levels = _prepared(*net, padded)
+        return Side(len(x), padded, np.asarray(units), levels)
 
     def tile(first: Side, second: Side, same: bool) -> tuple[np.ndarray, np.ndarray]:
         cosines = first.units @ second.units.T
         levels = (first.levels, second.levels)
         if same:
             np.fill_diagonal(cosines, 0.0)
-        if cosines.max() > 1.0 - NEAR[str(cosines.dtype)]:  # seldom
-            gap = _gaps(first.x, second.x, same)
-            kernels = _tile(chain.runs, chain.last, table, gap, levels)
+        if cosines.max() > far:  # seldom
+            kernels = _tile(*net, _gaps(first.x, second.x, same), levels)
         else:
             if same:
                 np.fill_diagonal(cosines, 1.0)
-            kernels = _far_tile(chain.runs, chain.last, table, cosines, levels)
-        nngp, ntk = (np.asarray(k)[: first.size, : second.size] for k in kernels)
-        return (_symmetric(nngp), _symmetric(ntk)) if same else (nngp, ntk)
+            kernels = _far_tile(*net, cosines, levels)
+        nngp, ntk = (np.array(k) if same else np.asarray(k) for k in kernels)
+        if same:
+            for block in (nngp, ntk):
+                np.copyto(block, block.T, where=lower)
+        return nngp[: first.size, : second.size], ntk[: first.size, : second.size]
 
     return side, tile
 
@@ -233,10 +243,6 @@ def chain_tile(chain: DenseChain, dtype: DTypeLike) -> Callable[..., tuple[Array
     return tile
 
 
-def _symmetric(block: np.ndarray) -> np.ndarray:
-    return np.triu(block) + np.triu(block, 1).T
-
-
 def _table(chain: DenseChain, dtype: DTypeLike) -> Float[Numbers, "layers 4"]:
     gains = [list(layer) for layer in chain.gains]
     try:
@@ -250,6 +256,13 @@ def _levels(
     runs: Runs, last: Activation | None, table: Float[Numbers, "layers 4"], x: Float[Array, "n d"]
 ) -> Levels:
     return variances(runs, last, table, jnp.sum(x * x, axis=-1) / x.shape[-1])
+
+
+@partial(jax.jit, static_argnums=(0, 1), compiler_options=WIDE_VECTORS | ONE_CORE)
+def _prepared(
+    runs: Runs, last: Activation | None, table: Float[Numbers, "layers 4"], x: Float[Array, "n d"]
+) -> tuple[Float[Array, "n d"], Levels]:
+    return units(x), _levels(runs, last, table, x)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 5), inline=True)
@@ -276,7 +289,7 @@ def _far_tile(
     levels: tuple[Levels, Levels],
 ) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
     """All pairs from their cosines, of which none is near one without being one."""
-    gap = jnp.clip(1.0 - cosines, 0.0, 2.0)
+    gap = at_most(at_least(1.0 - cosines, 0.0), 2.0)
     both = jax.lax.complex(*_tile(runs, last, table, gap, levels, in_one_loop))
     both = jax.lax.optimization_barrier(both)  # after one loop that gives both
     return both.real, both.imag
@@ -301,7 +314,6 @@ def _gaps(
 
 
 _exact = jax.jit(exact_gap, inline=True)
-_units = jax.jit(units)
 
 
 @partial(jax.jit, inline=True)

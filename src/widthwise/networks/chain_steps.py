@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from widthwise.activations import Activation
-from widthwise.numerics.gap import HalfAngle, half_angle, turned
+from widthwise.numerics.gap import HalfAngle, at_least, half_angle, turned
 from widthwise.numerics.safe import safe_sqrt
 
 Numbers = Array | np.ndarray  # NumPy where step follows step
@@ -234,6 +234,6 @@ def _dense(
     first, second = layers
     # Numbers of the layer and of the first inputs come first: a loop over the second keeps them.
     new_gap = turned(first.angle, second.angle) + (gain * first.kept) * second.kept * gap
-    new_gap = jnp.maximum(new_gap, jnp.maximum(first.least, second.least))
+    new_gap = at_least(new_gap, at_least(first.least, second.least))
     scale = (own * first.entering) * second.entering
     return new_gap, gain * ntk + (scale * (1.0 - gap) + own_shift)

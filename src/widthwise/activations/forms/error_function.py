@@ -5,9 +5,9 @@ Phi by ``P(x < u, y < v)`` of an enlarged Gaussian vector, GELU by Stein's lemma
 
 For gaps every input has an angle a with ``tan(a) = s``, its standard deviation. Of the enlarged
 vectors, of variances ``1 + s^2``, the correlation is ``(1 - u) sin(a1) sin(a2)``, and its distance
-to one and to minus one are sums of positive terms,
+to one and to minus one are sums of positive terms: with ``t = 1 - sin(a)``,
 
-    1 - cos(a1 - a2) + cos(a1) cos(a2) + u sin(a1) sin(a2),   and with 2 - u in place of u.
+    t1 + t2 sin(a1) + u sin(a1) sin(a2),   and with 2 - u in place of u.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from widthwise.activations.averages import ClosedForms, GapForm
 from widthwise.activations.gaps import kept
-from widthwise.numerics.gap import HalfAngle, arcsine, half_angle, turn, turned
+from widthwise.numerics.gap import arcsine, turn_and_sine
 
 
 def _erf_dual(k12: Array, k11: Array, k22: Array) -> Array:
@@ -46,31 +46,31 @@ def _powers(x: Float[Array, ""], order: int) -> Float[Array, " k"]:
 
 
 class _Side(NamedTuple):
-    """The angle of an input, and what a pair's ``E[s(u) s(v)]`` is divided by, inverted."""
+    """The angle of an input, one minus its sine, and what a pair's average is multiplied by."""
 
     cosine: Array
     sine: Array
-    half: HalfAngle
+    lack: Array
     factor: Array
 
 
 def _side(deviation: Array, factor: Array) -> _Side:
     cosine = 1 / jnp.sqrt(1 + deviation**2)
     sine = deviation * cosine
-    return _Side(cosine, sine, half_angle(cosine, sine), factor)
+    return _Side(cosine, sine, cosine**2 / (1 + sine), factor)
 
 
 def _enlarged(gap: Array, first: _Side, second: _Side) -> tuple[Array, Array, Array]:
-    """One minus and plus the enlarged correlation, and the product of sines."""
+    """The angle between enlarged vectors by pi, its sine, and what `1 - gap` is multiplied by."""
     along = first.sine * second.sine
-    least = turned(first.half, second.half) + first.cosine * second.cosine
-    return least + gap * along, least + (2.0 - gap) * along, along
+    least = first.lack + second.lack * first.sine
+    return *turn_and_sine(least + gap * along, least + (2.0 - gap) * along), along
 
 
 def _erf_gap(gap: Array, first: _Side, second: _Side) -> tuple[Array, Array]:
-    below, above, _ = _enlarged(gap, first, second)
-    slope = (4 / np.pi) * (first.cosine * second.cosine) / jnp.sqrt(below * above)
-    found = 1.0 - (1.0 - 2.0 * turn(below)) * (first.factor * second.factor)
+    turned, sine, _ = _enlarged(gap, first, second)
+    slope = (4 / np.pi * first.cosine) * second.cosine / sine
+    found = 1.0 - (1.0 - 2.0 * turned) * (first.factor * second.factor)
     return kept(found, gap, first.sine == second.sine), slope
 
 
@@ -84,9 +84,9 @@ def _gelu_slope(k12: Array, k11: Array, k22: Array) -> Array:
 
 def _gelu_gap(gap: Array, first: _Side, second: _Side) -> tuple[Array, Array]:
     # As in `_gelu`, divided by s1 s2.
-    below, above, along = _enlarged(gap, first, second)
-    r, both = 1.0 - gap, (1.0 - turn(below)) / 2
-    density = along / jnp.sqrt(below * above)
+    turned, sine, along = _enlarged(gap, first, second)
+    r, both = 1.0 - gap, (1.0 - turned) / 2
+    density = along * (1.0 / sine)  # with a plain quotient XLA makes several loops of this
     share = first.sine**2 - second.cosine**2
     rest = 1.0 - share * r**2
     slope = both + r * (density / (2 * np.pi)) * (1.0 - 2.0 * share + density**2 * rest)
