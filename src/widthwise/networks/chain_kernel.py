@@ -220,13 +220,18 @@ def host_tile(
             if same:
                 np.fill_diagonal(cosines, 1.0)
             kernels = _far_tile(*net, cosines, levels)
-        nngp, ntk = (np.array(k) if same else np.asarray(k) for k in kernels)
+        nngp, ntk = (np.asarray(k) for k in kernels)
         if same:
-            for block in (nngp, ntk):
-                np.copyto(block, block.T, where=lower)
+            nngp, ntk = (_mirrored_below(k, lower) for k in (nngp, ntk))
         return nngp[: first.size, : second.size], ntk[: first.size, : second.size]
 
     return side, tile
+
+
+def _mirrored_below(block: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    found = block.copy()
+    np.copyto(found, block.T, where=lower)
+    return found
 
 
 def chain_tile(chain: DenseChain, dtype: DTypeLike) -> Callable[..., tuple[Array, Array]]:

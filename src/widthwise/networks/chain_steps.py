@@ -29,7 +29,7 @@ from widthwise.numerics.safe import safe_sqrt
 Numbers = Array | np.ndarray  # NumPy where step follows step
 Runs = tuple[tuple[Activation, int], ...]
 Loop = Callable[..., tuple[Any, Any]]
-_UNROLLED = 4  # layers in one loop over pairs: few enough for registers; measured
+_UNROLLED = 3  # layers up to which all are one loop over pairs: then registers run out; measured
 
 
 class Layers(NamedTuple):
@@ -94,7 +94,9 @@ def in_one_loop(step: Callable, state: tuple[Array, Array], rows: Any) -> tuple[
     def packed(state: Array, row: Any) -> tuple[Array, None]:
         return jax.lax.complex(*step((state.real, state.imag), row)[0]), None
 
-    whole, _ = jax.lax.scan(packed, jax.lax.complex(*state), rows, unroll=_UNROLLED)
+    count = len(jax.tree.leaves(rows)[0])
+    unroll = count if count <= _UNROLLED else 1
+    whole, _ = jax.lax.scan(packed, jax.lax.complex(*state), rows, unroll=unroll)
     return (whole.real, whole.imag), None
 
 

@@ -138,7 +138,7 @@ def at_most(x: Float[Array, "..."], high: Float[ArrayLike, "..."]) -> Float[Arra
 
 
 def _polynomial(name: str, u: Array) -> Array:
-    """Even and odd powers apart, in the dtype of ``u``: two short sums are faster than a long one."""
+    """Even and odd powers apart, in the dtype of ``u``: two short sums beat a long one."""
     coefficients = _coefficients(name, "float64" if u.dtype == np.float64 else "float32")
     square = u * u
     even, odd = (_horner(coefficients[start::2], square) for start in (0, 1))
