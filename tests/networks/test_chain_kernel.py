@@ -49,8 +49,10 @@ def exactly(x, y, depth, weight_std, bias_std):
 
 @pytest.mark.parametrize(("dtype", "error"), [("float64", 1e-10), ("float32", 1e-5)])
 @pytest.mark.parametrize("bias_std", [0.0, 0.3])
-def test_relu_networks_of_depth_100(dtype, error, bias_std):
+@pytest.mark.parametrize("tile", [chain_kernel.TILE, 4])
+def test_relu_networks_of_depth_100(dtype, error, bias_std, tile, monkeypatch):
     """The guarantee: 1e-10 in float64 and 1e-5 in float32, at every correlation."""
+    monkeypatch.setattr(chain_kernel, "TILE", tile)
     x = inputs(dtype)
     weight_std = float(np.asarray(1.25 if bias_std else 1.375, dtype))  # exact in both dtypes
     bias = float(np.float32(bias_std))
@@ -70,11 +72,13 @@ def test_relu_networks_of_depth_100(dtype, error, bias_std):
         pytest.param(activations.tanh(), marks=pytest.mark.slow),
     ],
 )
-def test_tiles_are_parts_of_the_whole(phi, key, monkeypatch):
+@pytest.mark.parametrize(("depth", "bias_std"), [(2, 0.1), (5, 0.0)])
+def test_tiles_are_parts_of_the_whole(phi, depth, bias_std, key, monkeypatch):
     x = np.array(jax.random.normal(key, (23, 3)))
     x[7] = x[2]
     x[11] = x[3] * (1 + 1e-9)
-    net = network(phi, 2)
+    x[[17, 19]] = 0.0
+    net = network(phi, depth, bias_std=bias_std)
     whole = net.kernel(jnp.asarray(x))
     cross = net.kernel(jnp.asarray(x), jnp.asarray(x[:5]))
     monkeypatch.setattr(chain_kernel, "TILE", 8)

@@ -25,7 +25,7 @@ class Deviations(NamedTuple):
         One over that after it; zero where that is.
     """
 
-    before: Array
+    before: Numbers
     inverse: Array
 
 

@@ -127,12 +127,16 @@ def _nearer(gap: Array, rest: Array) -> Array:
     return jnp.abs(at_most(gap, rest))  # beyond an end by rounding is as far before it
 
 
-def at_least(x: Float[Array, "..."], low: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+def at_least(
+    x: Float[Array | np.ndarray, "..."], low: Float[ArrayLike, "..."]
+) -> Float[Array, "..."]:
     """Maximum in one instruction of a CPU: ``jnp.maximum`` takes four, to order zeros too."""
     return jnp.where(x < low, low, x)
 
 
-def at_most(x: Float[Array, "..."], high: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+def at_most(
+    x: Float[Array | np.ndarray, "..."], high: Float[ArrayLike, "..."]
+) -> Float[Array, "..."]:
     """Minimum in one instruction of a CPU."""
     return jnp.where(x > high, high, x)
 
