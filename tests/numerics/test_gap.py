@@ -6,7 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from widthwise.numerics.gap import arc_cosine_gap, arcsine, turn
+from widthwise.numerics.gap import arc_cosine_gap, arcsine, turn, turn_and_sine
 
 GAPS = np.concatenate([[0.0], np.logspace(-35, -1, 40), np.linspace(0.1, 2.0, 41)])
 
@@ -35,6 +35,17 @@ def test_relative_accuracy(f, exact, dtype, error):
     assert found.dtype == dtype
     allowed = error * np.abs(expected) + np.finfo(dtype).tiny
     assert np.all(np.abs(found - expected) <= allowed)
+
+
+def test_sines_keep_their_digits_at_both_ends():
+    small = jnp.logspace(-30, -1, 30)
+    near, far = turn_and_sine(small, 2.0 - small), turn_and_sine(2.0 - small, small)
+    sines = np.sqrt(np.asarray(small) * (2.0 - np.asarray(small)))
+    np.testing.assert_allclose(near[1], sines, rtol=1e-15)
+    np.testing.assert_allclose(far[1], sines, rtol=1e-15)
+    np.testing.assert_allclose(near[0] + far[0], 1.0, rtol=1e-15)
+    slopes = jax.vmap(jax.grad(lambda gap, rest: turn_and_sine(gap, rest)[1]))(small, 2.0 - small)
+    np.testing.assert_allclose(slopes, (1.0 - np.asarray(small)) / sines, rtol=1e-14)
 
 
 def test_derivatives_are_finite_at_both_ends():

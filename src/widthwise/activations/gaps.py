@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, PyTree
 
 from widthwise.activations.averages import GapForm
-from widthwise.numerics.gap import at_least, at_most
+from widthwise.numerics.gap import in_range
 
 Numbers = Float[Array | np.ndarray, "..."]
 
@@ -64,4 +64,4 @@ def covariances_of(gap: Array, first: Deviations, second: Deviations) -> tuple[A
 
 def kept(found: Array, gap: Array, alike: Bool[Array, "..."]) -> Array:
     """Keep a gap in its range, and equal inputs equal: those alike in length, without a gap."""
-    return jnp.where((gap == 0.0) & alike, 0.0, at_most(at_least(found, 0.0), 2.0))
+    return jnp.where((gap == 0.0) & alike, 0.0, in_range(found))

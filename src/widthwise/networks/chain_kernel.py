@@ -34,7 +34,7 @@ from widthwise.networks.layer import Layer
 from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
 from widthwise.numerics.devices import ONE_CORE, WIDE_VECTORS
-from widthwise.numerics.gap import at_least, at_most
+from widthwise.numerics.gap import in_range
 from widthwise.numerics.memory import aligned
 from widthwise.numerics.threads import one_thread_per_core
 
@@ -172,9 +172,7 @@ def _in_tiles(
 
 def _fitting(n: int, m: int, dtype: np.dtype) -> int:
     """Choose the size of tiles, of the few that are compiled, that fills up least; the larger."""
-    unit = (
-        TILE * (8 if dtype.itemsize > 4 else 10) // 8
-    )  # for half the numbers the caches hold more
+    unit = TILE if dtype.itemsize > 4 else TILE * 5 // 4  # of shorter numbers caches hold more
     sizes = [unit * k // 24 for k in (20, 24, 25, 28)]
     return min(reversed(sizes), key=lambda size: -(-n // size) * -(-m // size) * size**2)
 
@@ -294,7 +292,7 @@ def _far_tile(
     levels: tuple[Levels, Levels],
 ) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
     """All pairs from their cosines, of which none is near one without being one."""
-    gap = at_most(at_least(1.0 - cosines, 0.0), 2.0)
+    gap = in_range(1.0 - cosines)
     both = jax.lax.complex(*_tile(runs, last, table, gap, levels, in_one_loop))
     both = jax.lax.optimization_barrier(both)  # after one loop that gives both
     return both.real, both.imag

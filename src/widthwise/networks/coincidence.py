@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from widthwise.numerics.gap import in_range
 from widthwise.numerics.safe import safe_sqrt
 
 NEAR = {"float64": 1e-5, "float32": 1e-3}  # gaps that cosines do not give
@@ -22,7 +23,7 @@ def exact_gap(x1: Float[Array, "*pairs d"], x2: Float[Array, "*pairs d"]) -> Flo
     difference = x1 - x2
     lengths = jnp.sum(difference * (x1 + x2), axis=-1) / (n1 + n2)
     gap = (jnp.sum(difference**2, axis=-1) - lengths**2) / (2 * n1 * n2)
-    return jnp.where(variable, jnp.clip(gap, 0.0, 2.0), 1.0)
+    return jnp.where(variable, in_range(gap), 1.0)
 
 
 def units(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
@@ -48,7 +49,7 @@ def rough_gaps(
     same
         Whether both are the same inputs: then the diagonal is known to be zero.
     """
-    rough = jnp.clip(1.0 - cosines, 0.0, 2.0)
+    rough = in_range(1.0 - cosines)
     diagonal = same & jnp.eye(*rough.shape, dtype=bool)
     near = ~diagonal & (rough < NEAR.get(str(rough.dtype), NEAR["float32"]))
     return jnp.where(diagonal, 0.0, rough), near

@@ -127,6 +127,11 @@ def _nearer(gap: Array, rest: Array) -> Array:
     return jnp.abs(at_most(gap, rest))  # beyond an end by rounding is as far before it
 
 
+def in_range(gap: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Clip a gap to [0, 2]."""
+    return at_most(at_least(gap, 0.0), 2.0)
+
+
 def at_least(
     x: Float[Array | np.ndarray, "..."], low: Float[ArrayLike, "..."]
 ) -> Float[Array, "..."]:

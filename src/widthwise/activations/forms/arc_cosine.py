@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from widthwise.activations.averages import ClosedForms, GapForm
-from widthwise.numerics.gap import arc_cosine_gap, gap_of, turn
+from widthwise.numerics.gap import arc_cosine_gap, gap_of, in_range, turn
 from widthwise.numerics.safe import area, safe_sqrt
 
 
@@ -66,7 +66,7 @@ def two_sided(right: float, left: float) -> ClosedForms:
         if product == 0.0:
             return bent, slope
         found = (both * bent - 2 * product * u) / (right**2 + left**2)
-        return jnp.clip(found, 0.0, 2.0), slope - product
+        return in_range(found), slope - product
 
     return ClosedForms(
         mean=lambda q: (right + left) * safe_sqrt(q) / math.sqrt(2 * math.pi),
