@@ -94,6 +94,13 @@ def test_tiles_are_parts_of_the_whole(phi, depth, bias_std, key, monkeypatch):
         assert np.linalg.eigvalsh(np.asarray(whole[i])).min() > -1e-12
 
 
+@pytest.mark.parametrize("n", [5, chain_kernel.TILE + 1])
+def test_known_inputs_inside_a_traced_program(n, key):
+    net, x = network(activations.relu, 2), jax.random.normal(key, (n, 3))
+    found = jax.jit(lambda c: c * net.kernel(x).ntk)(2.0)
+    np.testing.assert_allclose(found, 2.0 * net.kernel(x).ntk, rtol=1e-14)
+
+
 def test_gradients_are_finite_everywhere():
     x = jnp.array([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 0.0], [0.0, 2.0]])
     net = network(activations.relu, 3)

@@ -1,5 +1,7 @@
 """Kernels of convolutional chains, one shift at a time, against those of all pairs of positions."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -91,8 +93,9 @@ def test_program_does_not_grow_with_depth():
         assert read is not None
         images = conv_kernel.Images(read, X1.dtype)
         (block,) = images.cut(X1[:1])
-        tile = images.tile(crossed=True)
-        program = jax.make_jaxpr(lambda m: tile(m, m, same=False))(block.maps)
+        shifts = conv_kernel._shifts(read.circles)[False]
+        tile = partial(conv_kernel._all_positions.__wrapped__, read.runs, images.table.rows)
+        program = jax.make_jaxpr(tile)(block.maps, block.maps, shifts)
         return sum(1 for line in str(program).splitlines() if " = " in line)
 
     assert operations(10) == operations(3)

@@ -106,9 +106,10 @@ def chain_kernel(
         known1, known2, table = np.asarray(x1), np.asarray(other), np.asarray(table)
     except jax.errors.TracerArrayConversionError:
         return _traced(chain, table, x1, other, x2 is None, diagonal)
-    if diagonal or max(len(known1), len(known2)) <= TILE:
-        return _step_by_step(chain, table, known1, known2, x2 is None, diagonal)
-    return _in_tiles(chain, known1, known2, x2 is None)
+    with jax.ensure_compile_time_eval():  # also inside a program that is being traced
+        if diagonal or max(len(known1), len(known2)) <= TILE:
+            return _step_by_step(chain, table, known1, known2, x2 is None, diagonal)
+        return _in_tiles(chain, known1, known2, x2 is None)
 
 
 def _traced(

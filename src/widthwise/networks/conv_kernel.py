@@ -22,6 +22,7 @@ from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import State
 from widthwise.networks.state import DenseState, Kernel, same_examples
+from widthwise.numerics.devices import ONE_CORE, WIDE_VECTORS
 from widthwise.numerics.memory import refuse_beyond_memory
 from widthwise.numerics.threads import cores, one_thread_per_core
 
@@ -241,7 +242,7 @@ class Images:
         return tile
 
 
-@partial(jax.jit, static_argnums=(0, 4))
+@partial(jax.jit, static_argnums=(0, 4), compiler_options=WIDE_VECTORS | ONE_CORE)
 def _same_positions(
     runs: Runs, rows: Float[Numbers, "blocks 4"], first: Maps, second: Maps, crossed: bool
 ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
@@ -277,7 +278,7 @@ def _shifts(circles: tuple[int, ...]) -> dict[bool, Shifts]:
     return {False: listed(outer, [1.0] * len(outer)), True: listed(half, weights)}
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=0, compiler_options=WIDE_VECTORS | ONE_CORE)
 def _all_positions(
     runs: Runs, rows: Float[Numbers, "blocks 4"], first: Maps, second: Maps, shifts: Shifts
 ) -> tuple[Float[Array, "1 1"], Float[Array, "1 1"]]:
