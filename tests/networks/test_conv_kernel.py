@@ -1,6 +1,7 @@
 """Kernels of convolutional chains, one shift at a time, against those of all pairs of positions."""
 
 from functools import partial
+from inspect import unwrap
 
 import jax
 import numpy as np
@@ -94,7 +95,7 @@ def test_program_does_not_grow_with_depth():
         images = conv_kernel.Images(read, X1.dtype)
         (block,) = images.cut(X1[:1])
         shifts = conv_kernel._shifts(read.circles)[False]
-        tile = partial(conv_kernel._all_positions.__wrapped__, read.runs, images.table.rows)
+        tile = partial(unwrap(conv_kernel._all_positions), read.runs, images.table.rows)
         program = jax.make_jaxpr(tile)(block.maps, block.maps, shifts)
         return sum(1 for line in str(program).splitlines() if " = " in line)
 
