@@ -94,6 +94,22 @@ def test_tiles_are_parts_of_the_whole(phi, depth, bias_std, key, monkeypatch):
         assert np.linalg.eigvalsh(np.asarray(whole[i])).min() > -1e-12
 
 
+@pytest.mark.parametrize("tile", [chain_kernel.TILE, 4])
+def test_inputs_of_zero_are_at_right_angles_to_all(tile, key, monkeypatch):
+    """Without biases nothing leaves a layer, but biases that are trained still move outputs."""
+    monkeypatch.setattr(chain_kernel, "TILE", tile)
+    x = np.array(jax.random.normal(key, (9, 3)))
+    x[[2, 7]] = 0.0
+    layers = [nn.Dense(8), nn.Relu(), nn.Dense(8), nn.Relu(), nn.Dense(1)]
+    kernel = nn.Sequential(*layers, parametrization=nn.Standard(1.4, 0.0)).kernel(jnp.asarray(x))
+    expected = 1.0
+    for _ in range(2):
+        expected = 1.0 + 1.4**2 / 4 * expected  # E[relu' relu'] = 1 / 4 at right angles
+    np.testing.assert_allclose(kernel.ntk[2], expected, rtol=1e-14)
+    np.testing.assert_allclose(kernel.ntk[:, 7], expected, rtol=1e-14)
+    np.testing.assert_array_equal(kernel.nngp[2], 0.0)
+
+
 @pytest.mark.parametrize("n", [5, chain_kernel.TILE + 1])
 def test_known_inputs_inside_a_traced_program(n, key):
     net, x = network(activations.relu, 2), jax.random.normal(key, (n, 3))
