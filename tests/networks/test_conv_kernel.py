@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import widthwise.networks as nn
-from widthwise.networks import conv_kernel
+from widthwise.networks import conv_kernel, conv_steps
 from widthwise.networks.conv_chain import as_conv_chain
 
 X1 = np.random.default_rng(0).normal(size=(3, 5, 4, 2))
@@ -40,10 +40,21 @@ NETWORKS = {
         (nn.Conv(8, 3, padding="CIRCULAR", dilation=2), nn.Cos()),
         tail=(nn.Dense(4), nn.Relu(), nn.Dense(1)),
     ),
+    "wide": chain(
+        nn.GlobalAvgPool(),
+        (nn.Conv(8, (3, 4)), nn.Relu()),  # more positions than are summed at once
+        (nn.Conv(8, (2, 3), padding="VALID"), nn.Gelu()),
+    ),
+    "deep": chain(nn.GlobalSumPool(), *same(conv_steps._UNROLLED + 1)),
+    "line": chain(
+        nn.GlobalAvgPool(), (nn.Conv(8, 5, dilation=3), nn.Relu()), (nn.Conv(8, 2), nn.Erf())
+    ),
+    "ring": chain(nn.GlobalAvgPool(), *[(nn.Conv(8, 4, padding="CIRCULAR"), nn.Relu())] * 2),
 }
+LINES = ("line", "ring")  # of images with one axis
 
 
-SLOW = ("valid", "periodic")
+SLOW = ("valid", "periodic", "line")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +63,8 @@ SLOW = ("valid", "periodic")
 )
 def test_shift_by_shift_is_all_at_once(name, monkeypatch):
     for x1, x2, diagonal in FORMS.values():
+        if name in LINES:
+            x1, x2 = (x if x is None else x.reshape(len(x), 20, 2) for x in (x1, x2))
         expected = NETWORKS[name].kernel(x1, x2, diagonal=diagonal)
         with monkeypatch.context() as patch:
             patch.setattr(conv_kernel, "LARGE", 0)
@@ -96,7 +109,7 @@ def test_program_does_not_grow_with_depth():
         (block,) = images.cut(X1[:1])
         shifts = conv_kernel._shifts(read.circles)[False]
         tile = partial(unwrap(conv_kernel._all_positions), read.runs, images.table.rows)
-        program = jax.make_jaxpr(tile)(block.maps, block.maps, shifts)
+        program = jax.make_jaxpr(tile, static_argnums=3)(block.maps, block.maps, shifts, False)
         return sum(1 for line in str(program).splitlines() if " = " in line)
 
     assert operations(10) == operations(3)

@@ -36,6 +36,8 @@ class ConvChain:
         Positions that each convolution leaves.
     circles
         Lengths of the axes of positions, made circles; see `conv_steps`.
+    periodic
+        Whether the last axis is a circle by itself.
     together
         Whether all pairs of positions are summed, or only those of a position with itself.
     factor
@@ -50,6 +52,7 @@ class ConvChain:
     rows: Float[np.ndarray, "blocks 4"]
     outputs: tuple[tuple[int, ...], ...]
     circles: tuple[int, ...]
+    periodic: bool
     together: bool
     factor: float
     features: Features
@@ -107,6 +110,7 @@ def as_conv_chain(placed: Iterable[tuple[Layer, Place]], features: Features) -> 
         table,
         tuple(outputs),
         circles,
+        any(window.wrap for _, windows in blocks for window in windows[-1:]),
         together,
         factor,
         behind,

@@ -1,8 +1,8 @@
 """Kernels of convolutional chains: image pair after image pair, on all cores.
 
-Only one shift between the positions of a pair is looked at at a time: along a convolution they
-keep it. So nothing of the size of all pairs of positions is ever held, and an image with itself
-needs only every other shift. Equal layers in a row are one compiled loop.
+Only one shift between the positions of a pair is looked at at a time, along all axes but the last:
+a convolution keeps it. So nothing of the size of all pairs of positions is ever held, and an image
+with itself needs only every other shift. Equal layers in a row are one compiled loop.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from widthwise.networks.conv_chain import ConvChain, as_conv_chain
+from widthwise.networks.conv_margins import Axes
 from widthwise.networks.conv_steps import Maps, Numbers, Runs, Table, maps, through
 from widthwise.networks.dense import Dense
 from widthwise.networks.layer import Layer
@@ -26,7 +27,7 @@ from widthwise.numerics.devices import ONE_CORE, WIDE_VECTORS
 from widthwise.numerics.memory import refuse_beyond_memory
 from widthwise.numerics.threads import cores, one_thread_per_core
 
-_ARRAYS = 64  # at once on a core, each of all positions times the shifts along one axis; measured
+_ARRAYS = 24  # at once on a core, each of all positions times those along one axis; measured
 LARGE = 2**20  # pairs of positions times convolutions below which programs shared by all are used
 _IMAGES = 8  # images on each side of a tile, where positions stay with themselves
 
@@ -179,10 +180,12 @@ class Images:
         edges = [(0, c - p) for c, p in zip(self.chain.circles, x.shape[1:-1], strict=True)]
         rest = -len(x) % self.size
         whole = maps(self.chain.runs, self.table, np.pad(x, [(0, rest), *edges, (0, 0)]))
+        if self.chain.together:  # all pairs along the last axis, which needs no zeros then
+            whole = jax.tree.map(lambda each: each[..., : x.shape[-2], :], whole)
         blocks = []
         for start in range(0, len(x), self.size):
             stop = start + self.size
-            part = Maps(*(each[..., start:stop] for each in whole))
+            part = jax.tree.map(lambda each: each[..., start:stop], whole)  # noqa: B023
             blocks.append(Block(slice(start, min(stop, len(x))), part))
         return blocks
 
@@ -236,7 +239,7 @@ class Images:
 
         def tile(first: Maps, second: Maps, same: bool) -> tuple[Array, Array]:
             if chain.together:
-                return _all_positions(chain.runs, rows, first, second, shifts[same])
+                return _all_positions(chain.runs, rows, first, second, shifts[same], chain.periodic)
             return _same_positions(chain.runs, rows, first, second, crossed)
 
         return tile
@@ -247,11 +250,12 @@ def _same_positions(
     runs: Runs, rows: Float[Numbers, "blocks 4"], first: Maps, second: Maps, crossed: bool
 ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
     """Sum over positions with themselves, of all pairs of images or of matching ones."""
+    count = first.data.ndim - 2
     if crossed:
-        first = Maps(*(each[..., :, None] for each in first))
-        second = Maps(*(each[..., None, :] for each in second))
-    axes = tuple(range(first.data.ndim - (3 if crossed else 2)))
-    nngp, ntk = (jnp.sum(k, axis=axes) for k in through(runs, rows, first, second))
+        first = jax.tree.map(lambda each: each[..., :, None], first)
+        second = jax.tree.map(lambda each: each[..., None, :], second)
+    kernels = through(runs, rows, first, second, Axes(count))
+    nngp, ntk = (jnp.sum(k, axis=tuple(range(count))) for k in kernels)
     return nngp, ntk
 
 
@@ -278,33 +282,33 @@ def _shifts(circles: tuple[int, ...]) -> dict[bool, Shifts]:
     return {False: listed(outer, [1.0] * len(outer)), True: listed(half, weights)}
 
 
-@partial(jax.jit, static_argnums=0, compiler_options=WIDE_VECTORS | ONE_CORE)
+@partial(jax.jit, static_argnums=(0, 5), compiler_options=WIDE_VECTORS | ONE_CORE)
 def _all_positions(
-    runs: Runs, rows: Float[Numbers, "blocks 4"], first: Maps, second: Maps, shifts: Shifts
+    runs: Runs,
+    rows: Float[Numbers, "blocks 4"],
+    first: Maps,
+    second: Maps,
+    shifts: Shifts,
+    periodic: bool,
 ) -> tuple[Float[Array, "1 1"], Float[Array, "1 1"]]:
     """Sum over all pairs of positions, of one pair of images."""
-    sizes = first.data.shape[1:-1]
-    twice = _wound(jnp.concatenate(second)[..., 0])
-    ends = np.cumsum([len(each) for each in second])[:-1]
+    *sizes, last = first.data.shape[1:-1]
+    around = [1, *[2] * len(sizes), 1]
+    twice = jax.tree.map(lambda each: jnp.tile(each[..., 0], around), second)
+    axes = Axes(len(sizes), squared=True, periodic=periodic)
 
     def add(index: Array, total: tuple[Array, Array]) -> tuple[Array, Array]:
-        zero = np.int32(0)
-        starts = (zero, *shifts.shifts[index], zero, zero)
-        moved = jax.lax.dynamic_slice(twice, starts, (len(twice), *sizes, sizes[-1]))
-        kernels = through(runs, rows, first, Maps(*jnp.split(moved, ends)))
+        def moved(each: Array) -> Array:
+            starts = (np.int32(0), *shifts.shifts[index], np.int32(0))
+            part = jax.lax.dynamic_slice(each, starts, (len(each), *sizes, last))
+            return part[..., None, :]
+
+        moving = jax.lax.optimization_barrier(jax.tree.map(moved, twice))
+        kernels = through(runs, rows, first, moving, axes)
         weight = shifts.weights[index].astype(rows.dtype)
-        axes = tuple(range(len(sizes)))
-        nngp, ntk = (t + weight * jnp.sum(k, axes) for t, k in zip(total, kernels, strict=True))
+        nngp, ntk = (t + weight * k for t, k in zip(total, kernels, strict=True))
         return nngp, ntk
 
-    zero = jnp.zeros(sizes[-1], rows.dtype)
+    zero = jnp.zeros((*sizes, last, last), rows.dtype)
     nngp, ntk = jax.lax.fori_loop(0, shifts.number, add, (zero, zero))
     return jnp.sum(nngp)[None, None], jnp.sum(ntk)[None, None]
-
-
-def _wound(each: Float[Array, "k *positions"]) -> Float[Array, "k *twice shifts"]:
-    """Put twice around all circles but the last, and there at every shift in turn."""
-    last = np.arange(each.shape[-1])
-    for axis in range(1, each.ndim - 1):
-        each = jnp.concatenate([each, each], axis)
-    return each[..., (last[:, None] + last) % len(last)]
