@@ -64,7 +64,8 @@ SLOW = ("valid", "periodic", "line")
 def test_shift_by_shift_is_all_at_once(name, monkeypatch):
     for x1, x2, diagonal in FORMS.values():
         if name in LINES:
-            x1, x2 = (x if x is None else x.reshape(len(x), 20, 2) for x in (x1, x2))
+            x1 = x1.reshape(len(x1), 20, 2)
+            x2 = None if x2 is None else x2.reshape(len(x2), 20, 2)
         expected = NETWORKS[name].kernel(x1, x2, diagonal=diagonal)
         with monkeypatch.context() as patch:
             patch.setattr(conv_kernel, "LARGE", 0)
