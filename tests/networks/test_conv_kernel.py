@@ -101,6 +101,24 @@ def test_images_with_themselves_are_exact(monkeypatch):
     np.testing.assert_allclose(found.ntk.item(), np.mean(theta), rtol=1e-13)
 
 
+@pytest.mark.parametrize("end", [nn.Flatten(), nn.GlobalAvgPool()])
+def test_images_of_zero_are_at_right_angles_to_all(end, monkeypatch):
+    """Without biases nothing leaves a layer, but biases that are trained still move outputs."""
+    monkeypatch.setattr(conv_kernel, "LARGE", 0)
+    x = X1.copy()
+    x[1] = 0.0
+    blocks = [nn.Conv(8, (3, 2), padding="CIRCULAR"), nn.Relu()] * 2
+    kernel = nn.Sequential(*blocks, end, nn.Dense(1), parametrization=nn.Standard(1.4, 0.0)).kernel(
+        x
+    )
+    expected = 1.0
+    for _ in range(2):
+        expected = 1.0 + 1.4**2 / 4 * expected  # E[relu' relu'] = 1 / 4 at right angles
+    np.testing.assert_allclose(kernel.ntk[1], expected, rtol=1e-14)
+    np.testing.assert_allclose(kernel.ntk[:, 1], expected, rtol=1e-14)
+    np.testing.assert_array_equal(kernel.nngp[1], 0.0)
+
+
 def test_program_does_not_grow_with_depth():
     def operations(depth):
         net = chain(nn.GlobalAvgPool(), *same(depth))
