@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import widthwise.networks as nn
-from widthwise.networks import conv_kernel, conv_steps
+from widthwise.networks import conv_kernel
 from widthwise.networks.conv_chain import as_conv_chain
 
 X1 = np.random.default_rng(0).normal(size=(3, 5, 4, 2))
@@ -45,7 +45,6 @@ NETWORKS = {
         (nn.Conv(8, (3, 4)), nn.Relu()),  # more positions than are summed at once
         (nn.Conv(8, (2, 3), padding="VALID"), nn.Gelu()),
     ),
-    "deep": chain(nn.GlobalSumPool(), *same(conv_steps._UNROLLED + 1)),
     "line": chain(
         nn.GlobalAvgPool(), (nn.Conv(8, 5, dilation=3), nn.Relu()), (nn.Conv(8, 2), nn.Erf())
     ),

@@ -23,7 +23,6 @@ from widthwise.numerics.gap import at_least, in_range
 
 Numbers = Array | np.ndarray
 Runs = tuple[tuple[Activation, Offsets, int], ...]  # with how many such blocks follow each other
-_UNROLLED = 4  # steps up to which they are written out: a loop over them takes longer; measured
 
 
 class Maps(NamedTuple):
@@ -159,15 +158,11 @@ def through(
 
         here = slice(start, start + count)
         levels = (rows[here], at(here), tuple(sides))
-        both, _ = jax.lax.scan(block, both, levels, unroll=_unroll(count))
+        both, _ = jax.lax.scan(block, both, levels)
         both = jax.lax.optimization_barrier(both)
         start += count
     scale = first.entering[-1] * second.entering[-1]
     return scale * (1.0 - both.real), both.imag
-
-
-def _unroll(count: int) -> int:
-    return count if count <= _UNROLLED else 1
 
 
 def _input_gap(
@@ -182,7 +177,7 @@ def _input_gap(
         return total + (pair[0] - pair[1]) ** 2, None
 
     shape = jnp.broadcast_shapes(x1.shape[1:], x2.shape[1:])
-    distance, _ = jax.lax.scan(add, jnp.zeros(shape, x1.dtype), (x1, x2), unroll=_unroll(len(x1)))
+    distance, _ = jax.lax.scan(add, jnp.zeros(shape, x1.dtype), (x1, x2), unroll=min(len(x1), 4))
     scale = 2 * root1 * root2
     gap = (distance - (root1 - root2) ** 2) / jnp.where(scale > 0, scale, 1.0)
     return jnp.where(scale > 0, in_range(gap), 1.0)

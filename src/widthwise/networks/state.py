@@ -1,6 +1,7 @@
 """What flows through the infinite face of a network, and what comes out of it."""
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -100,7 +101,12 @@ class DenseState(eqx.Module):
 
 def same_examples(n: int, *, diagonal: bool) -> Bool[Array, "*pairs"]:
     """Which pairs of n inputs and the same n inputs are one example."""
-    return jnp.ones(n, bool) if diagonal else jnp.eye(n, dtype=bool)
+    return jnp.ones(n, bool) if diagonal else _identity(n)
+
+
+@partial(jax.jit, static_argnums=0, inline=True)
+def _identity(n: int) -> Bool[Array, "n n"]:
+    return jnp.eye(n, dtype=bool)
 
 
 def dense_state(
