@@ -110,7 +110,7 @@ def as_conv_chain(placed: Iterable[tuple[Layer, Place]], features: Features) -> 
         table,
         tuple(outputs),
         circles,
-        any(window.wrap for _, windows in blocks for window in windows[-1:]),
+        any(windows[-1].wrap for _, windows in blocks),
         together,
         factor,
         behind,

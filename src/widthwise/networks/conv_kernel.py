@@ -8,6 +8,7 @@ with itself needs only every other shift. Equal layers in a row are one compiled
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import combinations_with_replacement, product
+from operator import itemgetter
 from typing import NamedTuple
 
 import jax
@@ -185,7 +186,7 @@ class Images:
         blocks = []
         for start in range(0, len(x), self.size):
             stop = start + self.size
-            part = jax.tree.map(lambda each: each[..., start:stop], whole)  # noqa: B023
+            part = jax.tree.map(itemgetter((..., slice(start, stop))), whole)
             blocks.append(Block(slice(start, min(stop, len(x))), part))
         return blocks
 

@@ -1,7 +1,9 @@
 """Sums over windows of pairs of positions, on circles and on axes that end in zeros."""
 
 import math
+from functools import reduce
 from itertools import product
+from operator import add
 from typing import NamedTuple
 
 import jax
@@ -100,14 +102,12 @@ def _slices(
     moving: list[tuple[tuple[int, ...], tuple[int, ...]]],
 ) -> Array:
     """Sum over the positions of a window along some axes, whose margins then are gone."""
-    total = None
+    parts = []
     for chosen in product(*(along for _, along in moving)):
         starts, stops = [0] * wide.ndim, list(wide.shape)
         for (places, _), offset in zip(moving, chosen, strict=True):
             for axis in places:
                 starts[axis] = widths[axis][0] + offset
                 stops[axis] = starts[axis] + shape[axis]
-        part = jax.lax.slice(wide, starts, stops)
-        total = part if total is None else total + part
-    assert total is not None
-    return total
+        parts.append(jax.lax.slice(wide, starts, stops))
+    return reduce(add, parts)
