@@ -40,6 +40,13 @@ NETWORKS = {
         (nn.Conv(8, 3, padding="CIRCULAR", dilation=2), nn.Cos()),
         tail=(nn.Dense(4), nn.Relu(), nn.Dense(1)),
     ),
+    "rolled": chain(
+        nn.Flatten(),
+        (nn.Conv(8, (2, 3), padding="CIRCULAR"), nn.Relu()),
+        (nn.Conv(8, (4, 1), padding="CIRCULAR", dilation=3), nn.Relu()),
+        tail=(nn.Dense(4), nn.Dense(1)),
+    ),
+    "edges": chain(nn.Flatten(), *same(2), tail=(nn.Dense(4), nn.Dense(4), nn.Relu(), nn.Dense(1))),
     "wide": chain(
         nn.GlobalAvgPool(),
         (nn.Conv(8, (3, 4)), nn.Relu()),  # more positions than are summed at once
@@ -53,13 +60,7 @@ NETWORKS = {
 LINES = ("line", "ring")  # of images with one axis
 
 
-SLOW = ("valid", "periodic", "line")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NETWORKS],
-)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_shift_by_shift_is_all_at_once(name, monkeypatch):
     for x1, x2, diagonal in FORMS.values():
         if name in LINES:
@@ -118,6 +119,20 @@ def test_images_of_zero_are_at_right_angles_to_all(end, monkeypatch):
     np.testing.assert_array_equal(kernel.nngp[1], 0.0)
 
 
+@pytest.mark.parametrize("end", [nn.Flatten(), nn.GlobalAvgPool()])
+def test_kernels_can_be_differentiated_by_scales(end, monkeypatch):
+    """Then images are known but scales are not."""
+    monkeypatch.setattr(conv_kernel, "LARGE", 0)
+
+    def ntk(weight_std):
+        layers = [nn.Conv(8, (3, 2)), nn.Relu(), end, nn.Dense(1)]
+        net = nn.Sequential(*layers, parametrization=nn.NTK(weight_std, 0.1))
+        return net.kernel(X1).ntk[0, 1]
+
+    slope = (ntk(1.4001) - ntk(1.3999)) / 2e-4
+    np.testing.assert_allclose(jax.grad(ntk)(1.4), slope, rtol=1e-7)
+
+
 def test_program_does_not_grow_with_depth():
     def operations(depth):
         net = chain(nn.GlobalAvgPool(), *same(depth))
@@ -145,7 +160,7 @@ def test_only_chains_are_chains():
     nested = read(nn.Sequential(conv, relu), nn.Sequential(conv, nn.Erf(), flat), nn.Dense(1))
     assert nested is not None
     assert [count for *_, count in nested.runs] == [1, 1]
-    assert len(nested.tail) == 1
+    assert (len(nested.closing), nested.tail) == (1, [])
     assert read(conv, flat) is None
     assert read(conv, relu, nn.AvgPool(2), flat) is None
     assert read(conv, nn.Silu(), flat) is None  # has no closed form

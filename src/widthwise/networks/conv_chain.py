@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from widthwise.activations import Activation
 from widthwise.networks.conv import Conv
 from widthwise.networks.conv_steps import Runs
+from widthwise.networks.dense import Dense
 from widthwise.networks.elementwise import Elementwise
 from widthwise.networks.flatten import Flatten, GlobalSumPool
 from widthwise.networks.layer import Layer
-from widthwise.networks.linear import gains
+from widthwise.networks.linear import Gains, gains
 from widthwise.networks.place import Features, Place
 from widthwise.networks.windows import Window
 
@@ -36,27 +38,30 @@ class ConvChain:
         Positions that each convolution leaves.
     circles
         Lengths of the axes of positions, made circles; see `conv_steps`.
-    periodic
-        Whether the last axis is a circle by itself.
+    wrapped
+        Whether an axis is a circle by itself.
     together
         Whether all pairs of positions are summed, or only those of a position with itself.
     factor
         What multiplies the sum.
+    closing
+        What Dense layers that follow it do to kernels.
     features
-        What one example looks like behind.
+        What one example looks like behind these.
     tail
-        The layers that follow.
+        The other layers that follow.
     """
 
     runs: Runs
     rows: Float[np.ndarray, "blocks 4"]
     outputs: tuple[tuple[int, ...], ...]
     circles: tuple[int, ...]
-    periodic: bool
+    wrapped: tuple[bool, ...]
     together: bool
     factor: float
+    closing: tuple[Gains, ...]
     features: Features
-    tail: Placed = field(default_factory=list)
+    tail: Placed
 
     def inside(self) -> Float[np.ndarray, "blocks *positions"]:
         """One at the positions that each convolution leaves, zero elsewhere."""
@@ -67,7 +72,7 @@ class ConvChain:
 
 
 def as_conv_chain(placed: Iterable[tuple[Layer, Place]], features: Features) -> ConvChain | None:
-    """Read layers as a chain; None if they are not.
+    """Read layers as a chain; None if they are not, or their scales are traced and not known.
 
     Convolutions have stride one, and on each axis all have the same kind of edges; activations are
     continuous and have closed forms.
@@ -103,18 +108,27 @@ def as_conv_chain(placed: Iterable[tuple[Layer, Place]], features: Features) -> 
         factor = 1 / count
     kinds = [(phi, tuple(_offsets(w) for w in windows)) for phi, windows in blocks]
     runs = tuple((*kind, len(list(same))) for kind, same in groupby(kinds))
-    behind = pool.output(features, place)
-    table = np.asarray(rows, float)
+    features, tail, closing = pool.output(features, place), layers[1:], []
+    while tail and isinstance(dense := tail[0][0], Dense):
+        closing.append(gains(dense.scales(features, tail[0][1]), features.shape[-1]))
+        features, tail = dense.output(features, tail[0][1]), tail[1:]
+    try:
+        table, behind = np.asarray(rows, float), np.asarray(closing, float)
+    except jax.errors.TracerArrayConversionError:
+        return None
+    axes = zip(*(windows for _, windows in blocks), strict=True)
+    wrapped = tuple(any(window.wrap for window in along) for along in axes)
     return ConvChain(
         runs,
         table,
         tuple(outputs),
         circles,
-        any(windows[-1].wrap for _, windows in blocks),
+        wrapped,
         together,
         factor,
-        behind,
-        tail=layers[1:],
+        tuple(Gains(*row) for row in behind.tolist()),
+        features,
+        tail,
     )
 
 

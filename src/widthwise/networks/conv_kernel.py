@@ -19,7 +19,6 @@ from jaxtyping import Array, Float, Int
 from widthwise.networks.conv_chain import ConvChain, as_conv_chain
 from widthwise.networks.conv_margins import Axes
 from widthwise.networks.conv_steps import Maps, Numbers, Runs, Table, maps, through
-from widthwise.networks.dense import Dense
 from widthwise.networks.layer import Layer
 from widthwise.networks.place import Features, Place
 from widthwise.networks.spatial_state import State
@@ -73,7 +72,7 @@ def conv_kernel(
     except jax.errors.TracerArrayConversionError:
         return None
     refuse_large_images(chain, x1.dtype)
-    return _behind(chain, _state(chain, known1, None if x2 is None else known2, diagonal))
+    return _kernel(chain, known1, None if x2 is None else known2, diagonal)
 
 
 def large_chain(
@@ -111,56 +110,59 @@ def conv_tile(
 
     def side(x: np.ndarray) -> Side:
         blocks = images.cut(x)
-        own = images.matching(blocks, blocks)[0] if _asks_variances(chain) else None
-        return Side(blocks, np.zeros(len(x), dtype) if own is None else own)
+        return Side(blocks, images.matching(blocks, blocks)[0] if chain.tail else None)
 
     def tile(first: Side, second: Side, same: bool) -> Kernel:
         kernels = images.crossed(first.blocks, second.blocks, symmetric=same)
-        own = (first.own[:, None], second.own[None])
-        pairs = same_examples(len(first.own), diagonal=False) if same else None
-        arrays = map(jnp.asarray, (*kernels, *own))
-        return _behind(chain, DenseState(*arrays, features=chain.features, same=pairs))
+        return _behind(chain, kernels, (first.own, second.own), same=same, diagonal=False)
 
     return side, tile
 
 
 class Side(NamedTuple):
-    """Prepared images, and their variances behind the sum over positions (zero if not needed)."""
+    """Prepared images, and their variances where the chain's tail begins, if it has one."""
 
     blocks: "list[Block]"
-    own: Float[np.ndarray, " n"]
+    own: Float[np.ndarray, " n"] | None
 
 
-def _asks_variances(chain: ConvChain) -> bool:
-    return not all(isinstance(layer, Dense) for layer, _ in chain.tail)
-
-
-def _behind(chain: ConvChain, state: State) -> Kernel:
-    """Apply the layers behind the sum over positions."""
+def _behind(
+    chain: ConvChain,
+    kernels: tuple[np.ndarray, np.ndarray],
+    own: tuple[np.ndarray | None, np.ndarray | None],
+    *,
+    same: bool,
+    diagonal: bool,
+) -> Kernel:
+    """Apply the layers of the chain's tail."""
+    nngp, ntk = map(jnp.asarray, kernels)
+    first, second = own
+    if first is None or second is None:
+        return Kernel(nngp, ntk)
+    axes = (slice(None), slice(None)) if diagonal else (np.s_[:, None], np.s_[None])
+    variances = (jnp.asarray(each[axis]) for each, axis in zip((first, second), axes, strict=True))
+    pairs = same_examples(len(first), diagonal=diagonal) if same else None
+    state: State = DenseState(nngp, ntk, *variances, features=chain.features, same=pairs)
     for layer, place in chain.tail:
         state = layer.propagate(state, place)
     return Kernel(state.nngp, state.ntk)
 
 
-def _state(chain: ConvChain, x1: np.ndarray, x2: np.ndarray | None, diagonal: bool) -> DenseState:
-    """Kernel state behind the sum over positions."""
+def _kernel(chain: ConvChain, x1: np.ndarray, x2: np.ndarray | None, diagonal: bool) -> Kernel:
     images = Images(chain, x1.dtype)
     blocks1 = images.cut(x1)
     blocks2 = blocks1 if x2 is None else images.cut(x2)
     if diagonal:
-        nngp, ntk = images.matching(blocks1, blocks2)
+        kernels = images.matching(blocks1, blocks2)
     else:
-        nngp, ntk = images.crossed(blocks1, blocks2, symmetric=x2 is None)
-    if x2 is None:
-        own = [nngp if diagonal else np.diagonal(nngp)] * 2
-    elif not _asks_variances(chain):
-        own = [np.zeros(len(x), x.dtype) for x in (x1, x2)]
+        kernels = images.crossed(blocks1, blocks2, symmetric=x2 is None)
+    if not chain.tail:
+        own1 = own2 = None
+    elif x2 is None:
+        own1 = own2 = kernels[0] if diagonal else np.diagonal(kernels[0])
     else:
-        own = [images.matching(blocks, blocks)[0] for blocks in (blocks1, blocks2)]
-    same = same_examples(len(x1), diagonal=diagonal) if x2 is None else None
-    variance1, variance2 = own if diagonal else (own[0][:, None], own[1][None])
-    arrays = (jnp.asarray(a) for a in (nngp, ntk, variance1, variance2))
-    return DenseState(*arrays, features=chain.features, same=same)
+        own1, own2 = (images.matching(blocks, blocks)[0] for blocks in (blocks1, blocks2))
+    return _behind(chain, kernels, (own1, own2), same=x2 is None, diagonal=diagonal)
 
 
 def _work(chain: ConvChain, pairs: int) -> int:
@@ -181,8 +183,11 @@ class Images:
         edges = [(0, c - p) for c, p in zip(self.chain.circles, x.shape[1:-1], strict=True)]
         rest = -len(x) % self.size
         whole = maps(self.chain.runs, self.table, np.pad(x, [(0, rest), *edges, (0, 0)]))
-        if self.chain.together:  # all pairs along the last axis, which needs no zeros then
-            whole = jax.tree.map(lambda each: each[..., : x.shape[-2], :], whole)
+        lengths = list(x.shape[1:-1])
+        if self.chain.together:  # shifts wind these around, over the zeros at their edges
+            lengths[:-1] = self.chain.circles[:-1]
+        held = (..., *map(slice, lengths), slice(None))
+        whole = jax.tree.map(itemgetter(held), whole)
         blocks = []
         for start in range(0, len(x), self.size):
             stop = start + self.size
@@ -209,7 +214,7 @@ class Images:
 
         pairs = combinations_with_replacement(first, 2) if symmetric else product(first, second)
         self.run(one, list(pairs))
-        return self.chain.factor * found[0], self.chain.factor * found[1]
+        return self.closed(*found)
 
     def matching(self, first: list[Block], second: list[Block]) -> tuple[np.ndarray, np.ndarray]:
         """Only images of the same number."""
@@ -222,7 +227,14 @@ class Images:
                 whole[a] = np.asarray(values).ravel()[: a.stop - a.start]
 
         self.run(one, list(zip(first, second, strict=True)))
-        return self.chain.factor * found[0], self.chain.factor * found[1]
+        return self.closed(*found)
+
+    def closed(self, nngp: np.ndarray, ntk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Make kernels of sums over positions, up to where the chain's tail begins."""
+        nngp, ntk = self.chain.factor * nngp, self.chain.factor * ntk
+        for gains in self.chain.closing:
+            nngp, ntk = gains.covariance(nngp), gains.tangent(nngp, ntk)
+        return nngp, ntk
 
     def run(self, one: Callable, pairs: list) -> None:
         """Do the work of every pair of blocks."""
@@ -235,28 +247,32 @@ class Images:
 
     def tile(self, *, crossed: bool) -> Callable[..., tuple[Array, Array]]:
         """Return what gives both kernels of the images of two blocks."""
-        chain, rows = self.chain, self.table.rows
+        chain, rows, wrapped = self.chain, self.table.rows, self.chain.wrapped
         shifts = _shifts(chain.circles) if chain.together else {}
 
         def tile(first: Maps, second: Maps, same: bool) -> tuple[Array, Array]:
             if chain.together:
-                return _all_positions(chain.runs, rows, first, second, shifts[same], chain.periodic)
-            return _same_positions(chain.runs, rows, first, second, crossed)
+                return _all_positions(chain.runs, rows, first, second, shifts[same], wrapped[-1])
+            return _same_positions(chain.runs, rows, first, second, crossed, wrapped)
 
         return tile
 
 
-@partial(jax.jit, static_argnums=(0, 4), compiler_options=WIDE_VECTORS | ONE_CORE)
+@partial(jax.jit, static_argnums=(0, 4, 5), compiler_options=WIDE_VECTORS | ONE_CORE)
 def _same_positions(
-    runs: Runs, rows: Float[Numbers, "blocks 4"], first: Maps, second: Maps, crossed: bool
+    runs: Runs,
+    rows: Float[Numbers, "blocks 4"],
+    first: Maps,
+    second: Maps,
+    crossed: bool,
+    wrapped: tuple[bool, ...],
 ) -> tuple[Float[Array, "*pairs"], Float[Array, "*pairs"]]:
     """Sum over positions with themselves, of all pairs of images or of matching ones."""
-    count = first.data.ndim - 2
     if crossed:
         first = jax.tree.map(lambda each: each[..., :, None], first)
         second = jax.tree.map(lambda each: each[..., None, :], second)
-    kernels = through(runs, rows, first, second, Axes(count))
-    nngp, ntk = (jnp.sum(k, axis=tuple(range(count))) for k in kernels)
+    kernels = through(runs, rows, first, second, Axes(wrapped))
+    nngp, ntk = (jnp.sum(k, axis=tuple(range(len(wrapped)))) for k in kernels)
     return nngp, ntk
 
 
@@ -294,14 +310,14 @@ def _all_positions(
 ) -> tuple[Float[Array, "1 1"], Float[Array, "1 1"]]:
     """Sum over all pairs of positions, of one pair of images."""
     *sizes, last = first.data.shape[1:-1]
-    around = [1, *[2] * len(sizes), 1]
-    twice = jax.tree.map(lambda each: jnp.tile(each[..., 0], around), second)
-    axes = Axes(len(sizes), squared=True, periodic=periodic)
+    twice = jax.tree.map(lambda each: jnp.tile(each[..., 0], [2] * len(sizes) + [1]), second)
+    axes = Axes((True,) * len(sizes), squared=True, periodic=periodic)
 
     def add(index: Array, total: tuple[Array, Array]) -> tuple[Array, Array]:
         def moved(each: Array) -> Array:
-            starts = (np.int32(0), *shifts.shifts[index], np.int32(0))
-            part = jax.lax.dynamic_slice(each, starts, (len(each), *sizes, last))
+            levels = each.shape[: -1 - len(sizes)]
+            starts = (*np.zeros(len(levels), np.int32), *shifts.shifts[index], np.int32(0))
+            part = jax.lax.dynamic_slice(each, starts, (*levels, *sizes, last))
             return part[..., None, :]
 
         moving = jax.lax.optimization_barrier(jax.tree.map(moved, twice))

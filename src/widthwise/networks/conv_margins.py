@@ -22,21 +22,23 @@ class Axes(NamedTuple):
     Parameters
     ----------
     circles
-        So many are circles, on which both of a pair move together.
+        For each axis on which both of a pair move together: whether it is a circle; otherwise zeros
+        follow.
     squared
         Whether two more follow: the last axis of the first and that of the second image.
     periodic
-        Whether those two are circles; otherwise zeros follow.
+        Whether those two are circles.
     """
 
-    circles: int
+    circles: tuple[bool, ...]
     squared: bool = False
     periodic: bool = False
 
     def moving(self) -> list[tuple[int, ...]]:
         """Give the axes along which each axis of a window moves."""
-        pair = [(self.circles, self.circles + 1)] if self.squared else []
-        return [*((axis,) for axis in range(self.circles)), *pair]
+        count = len(self.circles)
+        pair = [(count, count + 1)] if self.squared else []
+        return [*((axis,) for axis in range(count)), *pair]
 
 
 def window_sums(
@@ -79,8 +81,9 @@ def _with_margins(
     wide = (first - second) ** 2
     wide = _fixed(jax.lax.complex(wide, jnp.zeros_like(wide)))
     wide = _fixed(jax.lax.dynamic_update_slice(wide, pairs, [np.int32(low) for low, _ in widths]))
-    for axis, (low, high) in enumerate(widths[: axes.circles + 2 * axes.periodic]):
-        length = pairs.shape[axis]
+    closed = (*axes.circles, axes.periodic, axes.periodic)
+    for axis in (axis for axis, circle in enumerate(closed) if circle):
+        (low, high), length = widths[axis], pairs.shape[axis]
         ends = [(s, t, n) for s, t, n in ((length, 0, low), (low, low + length, high)) if n]
         parts = [jax.lax.slice_in_dim(wide, s, s + n, axis=axis) for s, _, n in ends]
         wide, *parts = _fixed((wide, *parts))

@@ -5,9 +5,9 @@ kernel, so that equal patches stay exactly equal; standard deviations belong to 
 does kernels, a convolution averages half squared distances ``(m1 + m2) / 2 - K``, which are
 ``(sqrt(m1) - sqrt(m2))^2 / 2 + sqrt(m1 m2) u`` and do not depend on the bias. Derived.
 
-Axes of positions are circles. Zeros at the edges are further positions on them, of variance zero,
-which serve both ends; outputs that a VALID convolution has not are such positions too. Only a last
-axis of which all pairs of positions are taken ends where the images do.
+Images are laid on circles. Zeros at the edges are further positions on them, of variance zero,
+which serve both ends; outputs that a VALID convolution has not are such positions too. Pairs keep
+those zeros where a shift winds an axis around; elsewhere their axes end where the images do.
 """
 
 from typing import NamedTuple
@@ -32,26 +32,41 @@ class Maps(NamedTuple):
     ----------
     data
         The images themselves, divided by the root of their number of channels.
-    entering, leaving
-        Standard deviations before each convolution and, last, of the outputs; and after each
-        convolution.
-    inverse
-        One over what leaves; zero where nothing does.
-    least
-        The least gap to another position: one where nothing leaves, zero elsewhere.
-    inside
-        One at positions that each convolution has as outputs, zero at the others.
+    start, end
+        Standard deviations of the images and of the outputs.
+    levels
+        `Level` of each convolution: one array, as each takes time to compile.
     sides
         `Activation.gap_side` for each run, at every block of it.
     """
 
     data: Float[Numbers, "channels *maps"]
-    entering: Float[Numbers, "blocks+1 *maps"]
-    leaving: Float[Numbers, "blocks *maps"]
-    inverse: Float[Numbers, "blocks *maps"]
-    least: Float[Numbers, "blocks *maps"]
-    inside: Float[Numbers, "blocks *maps"]
+    start: Float[Numbers, "*maps"]
+    end: Float[Numbers, "*maps"]
+    levels: Float[Numbers, "blocks 5 *maps"]
     sides: tuple[PyTree[Numbers], ...]
+
+
+class Level(NamedTuple):
+    """What belongs to images at one convolution.
+
+    Parameters
+    ----------
+    entering, leaving
+        Standard deviations before and behind it.
+    inverse
+        One over what leaves; zero where nothing does.
+    least
+        The least gap to another position: one where nothing leaves, zero elsewhere.
+    inside
+        One at positions that the convolution has as outputs, zero at the others.
+    """
+
+    entering: Float[Numbers, "*maps"]
+    leaving: Float[Numbers, "*maps"]
+    inverse: Float[Numbers, "*maps"]
+    least: Float[Numbers, "*maps"]
+    inside: Float[Numbers, "*maps"]
 
 
 class Table(NamedTuple):
@@ -62,7 +77,7 @@ class Table(NamedTuple):
     rows
         Gain and own, each over the positions of a window, shift and own shift; see `Gains`.
     inside
-        See `Maps`.
+        See `Level`.
     """
 
     rows: Float[np.ndarray, "blocks 4"]
@@ -86,25 +101,27 @@ def maps(runs: Runs, table: Table, x: Float[np.ndarray, "n *positions c"]) -> Ma
     data = np.moveaxis(x, (0, -1), (-1, 0)) / np.sqrt(x.shape[-1]).astype(x.dtype)
     kinds = [(phi, offsets) for phi, offsets, count in runs for _ in range(count)]
     squares = np.sum(data * data, axis=0)
-    entering, leaving, sides = [np.sqrt(squares)], [], []
-    inside = np.broadcast_to(table.inside[..., None], (*table.inside.shape, len(x)))
-    for (phi, offsets), (gain, _, shift, _), mask in zip(kinds, table.rows, inside, strict=True):
+    start = entering = np.sqrt(squares)
+    levels, sides = [], []
+    for (phi, offsets), (gain, _, shift, _), mask in zip(
+        kinds, table.rows, table.inside[..., None], strict=True
+    ):
         for axis, along in enumerate(offsets):
             squares = sum(np.roll(squares, -offset, axis) for offset in along)
         variance = (gain * squares + shift) * mask
+        leaving, least = np.sqrt(variance), (variance == 0).astype(x.dtype)
+        inverse = (1 - least) / (leaving + least)
+        level = Level(entering, leaving, inverse, least, np.broadcast_to(mask, variance.shape))
         squares = np.asarray(phi.second_moment(variance)) * mask
-        leaving.append(np.sqrt(variance))
-        entering.append(np.sqrt(squares))
-        sides.append(phi.gap_side(leaving[-1], entering[-1]))
+        entering = np.sqrt(squares)
+        levels.append(np.stack(level))
+        sides.append(phi.gap_side(leaving, entering))
     ends = np.cumsum([count for *_, count in runs])
     stacked = tuple(
         jax.tree.map(lambda *each: np.stack(each), *sides[end - count : end])
         for end, (*_, count) in zip(ends, runs, strict=True)
     )
-    after = np.stack(leaving)
-    least = (after == 0).astype(x.dtype)
-    inverse = (1 - least) / (after + least)
-    return Maps(data, np.stack(entering), after, inverse, least, inside, stacked)
+    return Maps(data, start, entering, np.stack(levels), stacked)
 
 
 def through(
@@ -127,21 +144,15 @@ def through(
     -------
     Covariance and tangent kernel of the outputs; zero where there is none.
     """
-    images = (first, second)
-
-    def at(where: slice) -> tuple:
-        names = ("entering", "leaving", "inverse", "least", "inside")
-        return tuple(tuple(getattr(each, name)[where] for each in images) for name in names)
-
-    gap = _input_gap(first.data, second.data, first.entering[0], second.entering[0])
+    gap = _input_gap(first, second)
     both, start = jax.lax.complex(gap, jnp.zeros_like(gap)), 0
     for (phi, offsets, count), *sides in zip(runs, first.sides, second.sides, strict=True):
 
         def block(both: Array, level: tuple, phi=phi, offsets=offsets) -> tuple[Array, None]:
             # A pair of arrays would be computed in two loops, each from the beginning: so real and
             # imaginary part; and numbers of one position are cut out before the loop over pairs.
-            level = jax.lax.optimization_barrier(level)
-            row, (entering, leaving, inverse, least, inside), sides = level
+            row, *levels, sides = jax.lax.optimization_barrier(level)
+            entering, leaving, inverse, least, inside = zip(*levels, strict=True)
             gain, own, _, own_shift = row
             gap, ntk = both.real, both.imag
             half = jnp.sqrt(gain / 2)
@@ -157,27 +168,22 @@ def through(
             return jax.lax.complex(gap, ntk), None
 
         here = slice(start, start + count)
-        levels = (rows[here], at(here), tuple(sides))
+        levels = (rows[here], first.levels[here], second.levels[here], tuple(sides))
         both, _ = jax.lax.scan(block, both, levels)
         both = jax.lax.optimization_barrier(both)
         start += count
-    scale = first.entering[-1] * second.entering[-1]
-    return scale * (1.0 - both.real), both.imag
+    return (1.0 - both.real) * (first.end * second.end), both.imag
 
 
-def _input_gap(
-    x1: Float[Numbers, "channels *first"],
-    x2: Float[Numbers, "channels *second"],
-    root1: Float[Numbers, "*first"],
-    root2: Float[Numbers, "*second"],
-) -> Float[Array, "*pairs"]:
+def _input_gap(first: Maps, second: Maps) -> Float[Array, "*pairs"]:
     """``1 - correlation``, by differences channel after channel; one at variance zero."""
 
     def add(total: Array, pair: tuple[Numbers, Numbers]) -> tuple[Array, None]:
         return total + (pair[0] - pair[1]) ** 2, None
 
-    shape = jnp.broadcast_shapes(x1.shape[1:], x2.shape[1:])
-    distance, _ = jax.lax.scan(add, jnp.zeros(shape, x1.dtype), (x1, x2), unroll=min(len(x1), 4))
-    scale = 2 * root1 * root2
-    gap = (distance - (root1 - root2) ** 2) / jnp.where(scale > 0, scale, 1.0)
+    channels = (first.data, second.data)
+    zero = jnp.zeros(jnp.broadcast_shapes(first.start.shape, second.start.shape), first.data.dtype)
+    distance, _ = jax.lax.scan(add, zero, channels, unroll=min(len(first.data), 4))
+    scale = 2 * first.start * second.start
+    gap = (distance - (first.start - second.start) ** 2) / jnp.where(scale > 0, scale, 1.0)
     return jnp.where(scale > 0, in_range(gap), 1.0)

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Float
 
 from widthwise.networks.parametrization import Real, Scale
@@ -17,6 +18,7 @@ from widthwise.numerics.draws import Draws
 
 Scales = tuple[Scale, Scale | None]
 Distribution = Literal["normal", "uniform"]
+Numbers = Float[Array | np.ndarray, "..."]
 AnyState = TypeVar("AnyState", DenseState, SpatialState)
 
 
@@ -99,6 +101,14 @@ class Gains(NamedTuple):
     shift: Real
     own_shift: Real
 
+    def covariance(self, k: Numbers) -> Any:
+        """Return K'."""
+        return self.gain * k + self.shift
+
+    def tangent(self, k: Numbers, t: Numbers) -> Any:
+        """Return T'."""
+        return self.own * k + self.own_shift + self.gain * t
+
 
 def gains(scales: Scales, fan_in: int) -> Gains:
     """Evaluate the action on kernels.
@@ -131,16 +141,15 @@ def through(
     steps, size
         Windows over whose offsets the kernels are first averaged, and their number of positions.
     """
-    gain, own, shift, own_shift = gains
     mean1, mean2, nngp, ntk = (
         window_sums(k, steps=steps) / size
         for k in (state.variance1, state.variance2, state.nngp, state.ntk)
     )
     return replace(
         state,
-        nngp=gain * nngp + shift,
-        ntk=own * nngp + own_shift + gain * ntk,
-        variance1=gain * mean1 + shift,
-        variance2=gain * mean2 + shift,
+        nngp=gains.covariance(nngp),
+        ntk=gains.tangent(nngp, ntk),
+        variance1=gains.covariance(mean1),
+        variance2=gains.covariance(mean2),
         features=features,
     ).tied()
