@@ -79,9 +79,10 @@ def gap_of(
 ) -> Float[Array, "*s"]:
     """``1 - K12 / sqrt(K11 K22)``, within [0, 2]; one at zero variance.
 
-    As a difference it is good to rounding of one, no better: keep the gap itself if it matters.
+    As a difference it is good to rounding of one, no better: keep the gap itself if it matters. Of
+    a point with itself, or with its opposite, it is exact.
     """
-    scale = safe_sqrt(k11) * safe_sqrt(k22)
+    scale = jnp.where(k11 == k22, k11 / 2 + k22 / 2, safe_sqrt(k11) * safe_sqrt(k22))
     variable = scale > 0
     correlation = jnp.where(variable, k12 / jnp.where(variable, scale, 1.0), 0.0)
     return jnp.clip(1.0 - correlation, 0.0, 2.0)
